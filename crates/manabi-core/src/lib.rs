@@ -1,0 +1,1 @@
+//! Losses, methods, training loop, checkpoints and evaluation of self-supervised learning, for any modality.

@@ -1,0 +1,1 @@
+//! Images for manabi: sources, augmentations, encoders and pretext transformations.

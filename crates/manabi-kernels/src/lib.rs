@@ -1,0 +1,1 @@
+//! Fast CPU tensor operations with gradients, under candle's autograd.

@@ -1,0 +1,1 @@
+//! The manabi command line, and the facade that re-exports its crates.

@@ -1,0 +1,2 @@
+//! The `manabi` command.
+fn main() {}
