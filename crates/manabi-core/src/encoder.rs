@@ -1,0 +1,76 @@
+//! What turns a batch into features. Implemented in the modality crates.
+
+use candle_core::Tensor;
+
+use crate::{Result, nn::Params};
+
+/// How a forward pass treats batch statistics and dropout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Batch statistics, running statistics updated, dropout on.
+    Train,
+    /// Running statistics, dropout off: the same row gives the same features in any batch.
+    Eval,
+}
+
+/// An encoder of batches `B`.
+pub trait Encoder<B>: Send {
+    /// Features `(N, D)` of a batch of `N` samples.
+    fn features(&self, batch: &B, mode: Mode) -> Result<Tensor>;
+
+    /// `D`.
+    fn dim(&self) -> usize;
+
+    /// What evaluation sees, `(N, E)`: the features unless the encoder knows a better
+    /// read-out (several stages, say). No gradient is taken through it.
+    fn embedding(&self, batch: &B) -> Result<Tensor> {
+        Ok(self.features(batch, Mode::Eval)?.detach())
+    }
+
+    /// The token view of this encoder, if it has one; masked prediction needs it.
+    fn tokens(&self) -> Option<&dyn TokenEncoder<B>> {
+        None
+    }
+}
+
+/// What a masked-prediction method predicts.
+#[derive(Clone, Debug)]
+pub enum Targets {
+    /// Real-valued targets `(N, T, C)`, regressed.
+    Continuous(Tensor),
+    /// Class targets `(N, T)` (`u32`) out of `classes`, classified.
+    Discrete {
+        /// The classes.
+        ids: Tensor,
+        /// How many there are.
+        classes: usize,
+    },
+}
+
+/// Which tokens of a batch are hidden from the encoder.
+#[derive(Clone, Debug)]
+pub struct Mask {
+    /// `(N, T)` `f32`: 1 where the token is masked (to be predicted), 0 where it is seen.
+    pub masked: Tensor,
+}
+
+/// An encoder that can look at tokens with some of them masked.
+pub trait TokenEncoder<B> {
+    /// Number of tokens `T` of each sample of `batch`.
+    fn token_count(&self, batch: &B) -> Result<usize>;
+
+    /// Grid of the tokens, `(rows, columns)`; `(1, T)` for a sequence.
+    fn token_grid(&self, batch: &B) -> Result<(usize, usize)>;
+
+    /// Width `C` of a continuous target, or the number of classes of a discrete one.
+    fn target_dim(&self) -> usize;
+
+    /// What is to be predicted at each token.
+    fn targets(&self, batch: &B) -> Result<Targets>;
+
+    /// Token features `(N, T, D)`, masked tokens replaced by a learnt mask token.
+    fn masked_tokens(&self, batch: &B, mask: &Mask) -> Result<Tensor>;
+}
+
+/// Builds an encoder on a parameter store: the student's and the teacher's come from the same one.
+pub type EncoderFactory<B> = std::sync::Arc<dyn Fn(&Params) -> Result<Box<dyn Encoder<B>>> + Send + Sync>;

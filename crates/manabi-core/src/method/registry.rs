@@ -1,0 +1,95 @@
+//! The list of methods: name, family, paper, and how to build one.
+
+use super::{DatasetFacts, Method, Overrides, TrainDefaults, clustering, instance, masked, supervised, transformation};
+use crate::{
+    Error, Result,
+    encoder::{Encoder, EncoderFactory},
+    nn::Params,
+};
+
+/// The review's four families, and the baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Tell views of one sample from views of others.
+    Instance,
+    /// Agree on the cluster of a sample.
+    Clustering,
+    /// Fill in what was hidden.
+    Masked,
+    /// Say which transformation was applied.
+    Transformation,
+    /// Learn from labels.
+    Supervised,
+}
+
+impl Family {
+    /// The family's name in the field.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Instance => "instance discrimination",
+            Self::Clustering => "clustering",
+            Self::Masked => "masked prediction",
+            Self::Transformation => "transformation prediction",
+            Self::Supervised => "supervised baseline",
+        }
+    }
+}
+
+/// What a method is built on.
+pub struct BuildContext<'a, B> {
+    /// Where the heads' parameters go.
+    pub heads: &'a Params,
+    /// The student, for its width and its tokens.
+    pub encoder: &'a dyn Encoder<B>,
+    /// The student's parameters: a teacher starts from a copy.
+    pub student: &'a Params,
+    /// Builds a teacher.
+    pub factory: &'a EncoderFactory<B>,
+    /// The dataset.
+    pub facts: DatasetFacts,
+    /// The user's settings.
+    pub overrides: &'a Overrides,
+}
+
+/// One method of the list.
+pub struct MethodEntry<B> {
+    /// The fixed word of the command line.
+    pub name: &'static str,
+    /// Its family.
+    pub family: Family,
+    /// The paper.
+    pub paper: &'static str,
+    /// One line for `manabi methods`.
+    pub summary: &'static str,
+    /// Builds it.
+    pub build: fn(&BuildContext<B>) -> Result<Box<dyn Method<B>>>,
+    /// How it likes to be trained on such a dataset.
+    pub defaults: fn(&DatasetFacts) -> TrainDefaults,
+    /// Its settings with the defaults for such a dataset, as TOML.
+    pub settings: fn(&DatasetFacts) -> toml::Table,
+}
+
+/// Every method, in the order in which they are listed.
+pub fn methods<B: Clone + 'static>() -> Vec<MethodEntry<B>> {
+    vec![
+        instance::simclr::entry(),
+        instance::byol::entry(),
+        instance::vicreg::entry(),
+        clustering::swav::entry(),
+        masked::reconstruction::entry(),
+        transformation::prediction::entry(),
+        supervised::entry(),
+    ]
+}
+
+/// The method of that name; the error lists the known ones.
+pub fn find<B: Clone + 'static>(name: &str) -> Result<MethodEntry<B>> {
+    let mut all = methods::<B>();
+    match all.iter().position(|m| m.name == name) {
+        Some(index) => Ok(all.swap_remove(index)),
+        None => {
+            let known: Vec<&str> = all.iter().map(|m| m.name).collect();
+            Err(Error::config(format!("there is no method \"{name}\"; known: {}", known.join(", "))))
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What a method's defaults depend on, and how a user overrides them.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{Error, Result, optim::OptimizerConfig};
+
+/// What is known of a dataset before training: defaults adapt to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetFacts {
+    /// Samples to train on.
+    pub samples: usize,
+    /// Classes, where there are labels; 0 otherwise.
+    pub classes: usize,
+    /// Pretext transformations of the modality; 0 if there are none.
+    pub transformations: usize,
+    /// Samples in a batch.
+    pub batch: usize,
+    /// Steps of the whole run (for schedules inside the method).
+    pub steps: u64,
+    /// Encoder's feature width.
+    pub dim: usize,
+}
+
+/// How a method likes to be trained; the trainer's configuration starts from it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainDefaults {
+    /// Optimiser with its learning rate for `batch`.
+    pub optimizer: OptimizerConfig,
+    /// Samples a batch.
+    pub batch: usize,
+    /// Share of all steps spent warming up.
+    pub warmup: f64,
+    /// Global gradient norm above which gradients are scaled down; 0 for never.
+    pub clip: f64,
+}
+
+/// Settings given by the user for one method: a TOML table over the defaults.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Overrides(pub toml::Table);
+
+impl Overrides {
+    /// `defaults` with the user's settings on top; an unknown name is an error that lists the known ones.
+    pub fn apply<T: Serialize + DeserializeOwned>(&self, method: &str, defaults: &T) -> Result<T> {
+        let fail = |e: String| Error::config(format!("settings of {method}: {e}"));
+        let mut table = toml::Table::try_from(defaults).map_err(|e| fail(e.to_string()))?;
+        for (key, value) in &self.0 {
+            if !table.contains_key(key) {
+                let known: Vec<&str> = table.keys().map(String::as_str).collect();
+                return Err(fail(format!("there is no \"{key}\"; known: {}", known.join(", "))));
+            }
+            // `--set temperature=1` is meant as 1.0 where the default is a float.
+            let value = match (&table[key], value) {
+                (toml::Value::Float(_), toml::Value::Integer(i)) => toml::Value::Float(*i as f64),
+                _ => value.clone(),
+            };
+            table.insert(key.clone(), value);
+        }
+        table.try_into().map_err(|e: toml::de::Error| fail(e.message().to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Config {
+        temperature: f64,
+        hidden: usize,
+    }
+
+    fn apply(text: &str) -> Result<Config> {
+        Overrides(text.parse().unwrap()).apply("simclr", &Config { temperature: 0.5, hidden: 64 })
+    }
+
+    #[test]
+    fn a_setting_replaces_its_default_and_leaves_the_others() {
+        assert_eq!(apply("temperature = 1").unwrap(), Config { temperature: 1.0, hidden: 64 });
+    }
+
+    #[test]
+    fn an_unknown_setting_is_refused_with_the_known_ones() {
+        let message = apply("temprature = 1").unwrap_err().to_string();
+        assert!(message.contains("temprature") && message.contains("temperature, hidden")
+            || message.contains("hidden, temperature"), "{message}");
+    }
+
+    #[test]
+    fn a_setting_of_the_wrong_kind_is_refused() {
+        assert!(apply("hidden = \"many\"").is_err());
+    }
+}

@@ -1,0 +1,95 @@
+//! The whole of what a new modality must say.
+
+use candle_core::Device;
+
+use crate::{
+    Result,
+    data::{DataSpec, Source},
+    encoder::{Encoder, EncoderFactory},
+    nn::Params,
+    rng::Rng,
+};
+
+/// Which view of a sample is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ViewKind {
+    /// No randomness: what evaluation embeds.
+    Eval,
+    /// Mild augmentation (crop and flip, say): masked prediction, transformation prediction.
+    Weak,
+    /// The augmentation of labelled training; supervised baseline and fine-tuning.
+    Supervised,
+    /// Strong augmentation for instance discrimination; view 0, 1, … may be asymmetric.
+    Strong(u32),
+    /// A small part of the sample at a smaller size (multi-crop).
+    Local,
+}
+
+/// How a sample is shown in a report.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Preview {
+    /// An encoded PNG file.
+    Png(Vec<u8>),
+    /// A few words or numbers.
+    Text(String),
+}
+
+/// A modality: sample, batch, augmentations, encoders and the honest raw baseline.
+///
+/// An instance is bound to a dataset by [`Modality::fit`]: it knows the working size,
+/// the normalisation and the encoder's name.
+pub trait Modality: Clone + Send + Sync + 'static {
+    /// The fixed word of the command line.
+    const NAME: &'static str;
+    /// One decoded sample.
+    type Sample: Send + Sync + 'static;
+    /// A collated batch on a device.
+    type Batch: Clone + Send + 'static;
+    /// Settings, all with defaults; `fit` resolves what depends on the data.
+    type Config: Clone + Default + serde::Serialize + serde::de::DeserializeOwned + Send + Sync;
+
+    /// True if this modality can read what lies at `spec.path`.
+    fn detect(spec: &DataSpec) -> bool;
+
+    /// Opens a dataset: lists it, reads labels, groups and splits, decodes what fits in memory.
+    fn open(spec: &DataSpec, config: &Self::Config) -> Result<Box<dyn Source<Self::Sample>>>;
+
+    /// Binds the modality to a dataset. Statistics are taken from the rows `train` only.
+    fn fit(config: &Self::Config, source: &dyn Source<Self::Sample>, train: &[usize]) -> Result<Self>;
+
+    /// The resolved settings: `fit` on them gives the same instance without looking at data.
+    fn config(&self) -> &Self::Config;
+
+    /// One augmented view.
+    fn augment(&self, sample: &Self::Sample, view: ViewKind, rng: &mut Rng) -> Result<Self::Sample>;
+
+    /// Number of classes of the pretext transformation (4 for quarter turns); 0 if there is none.
+    fn transformations(&self) -> usize;
+
+    /// The sample under transformation `class` (`0..transformations()`), after weak augmentation.
+    fn transform(&self, sample: &Self::Sample, class: u32, rng: &mut Rng) -> Result<Self::Sample>;
+
+    /// Stacks samples of one view into a batch.
+    fn collate(&self, samples: &[Self::Sample], device: &Device) -> Result<Self::Batch>;
+
+    /// The encoder named in the settings, with its parameters under `params`.
+    fn encoder(&self, params: &Params) -> Result<Box<dyn Encoder<Self::Batch>>>;
+
+    /// Names of the encoders that can be asked for.
+    fn encoders() -> &'static [&'static str];
+
+    /// Multiply-adds of one forward pass of one sample, for planning.
+    fn cost(&self) -> f64;
+
+    /// The honest baseline's features of a sample (always the same length).
+    fn raw_features(&self, sample: &Self::Sample) -> Result<Vec<f32>>;
+
+    /// What a report shows of a sample.
+    fn preview(&self, sample: &Self::Sample) -> Result<Preview>;
+
+    /// The factory that methods build a teacher from.
+    fn factory(&self) -> EncoderFactory<Self::Batch> {
+        let modality = self.clone();
+        std::sync::Arc::new(move |params| modality.encoder(params))
+    }
+}
