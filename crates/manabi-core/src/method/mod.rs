@@ -12,6 +12,7 @@ use crate::{Result, encoder::Encoder, modality::ViewKind, nn::Params};
 
 mod registry;
 mod settings;
+mod teacher;
 
 pub mod clustering;
 pub mod instance;

@@ -55,6 +55,8 @@ pub struct BuildContext<'a, B> {
 pub struct MethodEntry<B> {
     /// The fixed word of the command line.
     pub name: &'static str,
+    /// Other words for it: what the method is called in one modality's literature.
+    pub aliases: &'static [&'static str],
     /// Its family.
     pub family: Family,
     /// The paper.
@@ -85,7 +87,7 @@ pub fn methods<B: Clone + 'static>() -> Vec<MethodEntry<B>> {
 /// The method of that name; the error lists the known ones.
 pub fn find<B: Clone + 'static>(name: &str) -> Result<MethodEntry<B>> {
     let mut all = methods::<B>();
-    match all.iter().position(|m| m.name == name) {
+    match all.iter().position(|m| m.name == name || m.aliases.contains(&name)) {
         Some(index) => Ok(all.swap_remove(index)),
         None => {
             let known: Vec<&str> = all.iter().map(|m| m.name).collect();

@@ -35,6 +35,32 @@ pub struct TrainDefaults {
     pub clip: f64,
 }
 
+impl TrainDefaults {
+    /// Instance discrimination and clustering: LARS is for batches of thousands; at a few hundred
+    /// AdamW learns fastest per step (see docs/BENCHMARKS.md).
+    pub fn contrastive() -> Self {
+        let optimizer = OptimizerConfig::Adamw { lr: 2e-3, beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 1e-2 };
+        Self { optimizer, batch: 256, warmup: 0.05, clip: 0.0 }
+    }
+
+    /// Classifiers: SGD with Nesterov momentum 0.9.
+    pub fn classifier() -> Self {
+        let optimizer = OptimizerConfig::Sgd { lr: 0.05, momentum: 0.9, nesterov: true, weight_decay: 5e-4 };
+        Self { optimizer, batch: 64, warmup: 0.05, clip: 5.0 }
+    }
+
+    /// Transformers: AdamW as MAE's, arXiv:2111.06377, table 8; the rate is for batches of 128 and short runs.
+    pub fn transformer() -> Self {
+        let optimizer = OptimizerConfig::Adamw { lr: 5e-4, beta1: 0.9, beta2: 0.95, eps: 1e-8, weight_decay: 0.05 };
+        Self { optimizer, batch: 128, warmup: 0.1, clip: 3.0 }
+    }
+}
+
+/// A method's settings as a table; one that cannot be written as TOML is empty.
+pub(super) fn table<T: Serialize>(config: &T) -> toml::Table {
+    toml::Table::try_from(config).unwrap_or_default()
+}
+
 /// Settings given by the user for one method: a TOML table over the defaults.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -1,5 +1,19 @@
 //! Layers on `manabi-kernels`, initialised by seed, whose every parameter receives a gradient.
 
+mod batch_norm;
+mod conv;
+mod layer_norm;
+mod linear;
+mod mlp;
 mod params;
+mod residual;
+mod transformer;
 
+pub use batch_norm::BatchNorm;
+pub use conv::Conv2d;
+pub use layer_norm::LayerNorm;
+pub use linear::Linear;
+pub use mlp::{Mlp, MlpConfig};
 pub use params::{Init, Params, Role};
+pub use residual::{BasicBlock, Bottleneck, Residual};
+pub use transformer::{Transformer, TransformerConfig};

@@ -90,7 +90,14 @@ impl Params {
     }
 
     /// The tensor `name`, made on first use. Asking again with another shape is an error.
+    ///
+    /// It shares its storage with the store: optimiser steps are seen by who holds it.
     pub fn get(&self, name: &str, shape: impl Into<Shape>, init: Init, role: Role) -> Result<Tensor> {
+        Ok(self.var(name, shape, init, role)?.as_tensor().clone())
+    }
+
+    /// As [`Params::get`], for tensors that a layer itself overwrites (running statistics).
+    pub fn var(&self, name: &str, shape: impl Into<Shape>, init: Init, role: Role) -> Result<Var> {
         let (path, shape) = (self.path(name), shape.into());
         let mut entries = self.lock();
         if let Some(entry) = entries.get(&path) {
@@ -100,12 +107,11 @@ impl Params {
                     entry.var.shape()
                 )));
             }
-            return Ok(entry.var.as_tensor().clone());
+            return Ok(entry.var.clone());
         }
         let var = Var::from_tensor(&initial(&path, &shape, init, self.seed, &self.device)?)?;
-        let tensor = var.as_tensor().clone();
-        entries.insert(path, Entry { var, role });
-        Ok(tensor)
+        entries.insert(path, Entry { var: var.clone(), role });
+        Ok(var)
     }
 
     /// All tensors below the prefix, in name order, with full names.

@@ -1,0 +1,3 @@
+//! Clustering: views of one sample fall into the same cluster.
+
+pub mod swav;

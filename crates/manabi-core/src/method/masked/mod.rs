@@ -1,0 +1,4 @@
+//! Masked prediction: say what was hidden.
+
+pub mod mask;
+pub mod reconstruction;

@@ -1,0 +1,122 @@
+//! Masked reconstruction: SimMIM, Xie et al., arXiv:2111.09886, with MAE's normalised
+//! targets (He et al., arXiv:2111.06377).
+//!
+//! A share of the tokens is replaced by a learnt mask token; the encoder sees all positions,
+//! a linear decoder predicts the content of the hidden ones; `ℓ` is the squared error of
+//! those alone, or the cross-entropy where the modality's targets are discrete.
+//!
+//! Shapes: tokens `(N, T, D)`, targets `(N, T, C)`, mask `(N, T)`. Cost: one pass a sample.
+//!
+//! Defaults: ratio 0.6 in blocks (SimMIM); AdamW (0.9, 0.95), weight decay 0.05 (MAE). The
+//! encoder must see tokens (a Transformer); others are refused with the names that do.
+
+use candle_core::{D, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::mask::grid_mask;
+use crate::{
+    Error, Result,
+    encoder::{Encoder, Targets},
+    loss::{cross_entropy, masked_mse},
+    method::{BuildContext, DatasetFacts, Family, Loss, Method, MethodEntry, Step, TrainDefaults, ViewPlan, settings},
+    modality::ViewKind,
+    nn::Linear,
+};
+
+/// Settings of masked reconstruction.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Share of tokens that is hidden.
+    pub ratio: f64,
+    /// Side of the blocks that are hidden together, in tokens.
+    pub block: usize,
+}
+
+impl Config {
+    /// Defaults for such a dataset.
+    pub fn for_dataset(_facts: &DatasetFacts) -> Self {
+        Self { ratio: 0.6, block: 2 }
+    }
+
+    /// Says what cannot work.
+    pub fn validate(&self) -> Result<()> {
+        if !(self.ratio > 0.0 && self.ratio < 1.0) || self.block == 0 {
+            return Err(Error::config("masked reconstruction needs a ratio between 0 and 1 and blocks of at least 1 token"));
+        }
+        Ok(())
+    }
+}
+
+/// The list's entry.
+pub fn entry<B: Clone + 'static>() -> MethodEntry<B> {
+    MethodEntry {
+        name: "masked",
+        aliases: &["simmim", "mae"],
+        family: Family::Masked,
+        paper: "Xie et al. 2022, arXiv:2111.09886; He et al. 2022, arXiv:2111.06377",
+        summary: "fill in hidden tokens (needs a Transformer encoder)",
+        build: |context| Ok(Box::new(Reconstruction::new(context)?)),
+        defaults: |facts| TrainDefaults { batch: 128.min(facts.samples), ..TrainDefaults::transformer() },
+        settings: |facts| settings::table(&Config::for_dataset(facts)),
+    }
+}
+
+/// The method.
+pub struct Reconstruction {
+    config: Config,
+    decoder: Linear,
+}
+
+impl Reconstruction {
+    fn new<B>(context: &BuildContext<B>) -> Result<Self> {
+        let config: Config = context.overrides.apply("masked", &Config::for_dataset(&context.facts))?;
+        config.validate()?;
+        let tokens = context.encoder.tokens().ok_or_else(no_tokens)?;
+        let decoder = Linear::new(&context.heads.pp("decoder"), context.encoder.dim(), tokens.target_dim())?;
+        Ok(Self { config, decoder })
+    }
+}
+
+fn no_tokens() -> Error {
+    Error::config("masked prediction needs an encoder of tokens: choose a Transformer with --encoder, or another method")
+}
+
+impl<B: Clone + 'static> Method<B> for Reconstruction {
+    fn name(&self) -> &'static str {
+        "masked"
+    }
+
+    fn plan(&self) -> ViewPlan {
+        ViewPlan::Views(vec![ViewKind::Weak])
+    }
+
+    fn loss(&mut self, encoder: &dyn Encoder<B>, views: &[B], step: &Step) -> Result<Loss> {
+        let [batch] = views else {
+            return Err(Error::config(format!("masked prediction takes 1 view, not {}", views.len())));
+        };
+        let tokens = encoder.tokens().ok_or_else(no_tokens)?;
+        let device = self.decoder.weight().device();
+        let grid = tokens.token_grid(batch)?;
+        let mask = grid_mask(step.seed, step.index, step.samples, grid, self.config.block, self.config.ratio, device)?;
+        let hidden = tokens.masked_tokens(batch, &mask)?; // (N, T, D)
+        let prediction = self.decoder.forward(&hidden)?; // (N, T, C)
+        let value = match tokens.targets(batch)? {
+            Targets::Continuous(target) => masked_mse(&prediction, &target, &mask.masked)?,
+            Targets::Discrete { ids, .. } => masked_cross_entropy(&prediction, &ids, &mask.masked)?,
+        };
+        let features = hidden.detach().mean(1)?;
+        Ok(Loss { value, features, second: None, metrics: Vec::new() })
+    }
+}
+
+/// Cross-entropy of the masked tokens alone.
+fn masked_cross_entropy(logits: &Tensor, ids: &Tensor, mask: &Tensor) -> Result<Tensor> {
+    let hidden = mask.flatten_all()?.to_vec1::<f32>()?;
+    let rows: Vec<u32> = (0..hidden.len() as u32).filter(|&i| hidden[i as usize] > 0.5).collect();
+    let logits = logits.flatten_to(1)?;
+    let ids = ids.flatten_all()?.to_vec1::<u32>()?;
+    let labels: Vec<u32> = rows.iter().map(|&i| ids[i as usize]).collect();
+    let logits = logits.index_select(&Tensor::new(rows, logits.device())?, D::Minus2)?;
+    cross_entropy(&logits, &labels, 0.0)
+}

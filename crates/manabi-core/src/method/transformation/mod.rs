@@ -1,0 +1,3 @@
+//! Transformation prediction: say what was done to the sample.
+
+pub mod prediction;
