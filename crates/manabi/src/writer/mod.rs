@@ -1,0 +1,4 @@
+//! Files of embeddings.
+
+pub mod npy;
+pub mod parquet;
