@@ -1,2 +1,37 @@
-//! cargo xtask.
-fn main() {}
+//! The project's own automation.
+//!
+//! `cargo xtask validate` is everything that CI checks on a change; `cargo xtask e2e` the
+//! slower runs on real data; `cargo xtask bench` the cross-modal benchmark.
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+mod bench;
+mod e2e;
+mod tidy;
+mod validate;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "manabi's own automation")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Format, lints, tidy, all tests, doctests: what a change must pass.
+    Validate,
+    /// The command line on real data: pilot, interruption and resume, bad input.
+    E2e(e2e::Args),
+    /// The benchmark suite, through the public API.
+    Bench(bench::Args),
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Validate => validate::run(),
+        Command::E2e(args) => e2e::run(&args),
+        Command::Bench(args) => bench::run(&args),
+    }
+}
