@@ -103,6 +103,12 @@ pub trait Method<B>: Send {
         Ok(())
     }
 
+    /// Averaged weights of the whole store, where the method keeps some: what should be evaluated
+    /// instead of the last step's.
+    fn averaged(&self) -> Result<Option<BTreeMap<String, Tensor>>> {
+        Ok(None)
+    }
+
     /// Class scores `(N, C)` where the method is a classifier (supervised); `None` otherwise.
     fn logits(&self, _features: &Tensor) -> Result<Option<Tensor>> {
         Ok(None)

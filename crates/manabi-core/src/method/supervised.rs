@@ -6,7 +6,11 @@
 //!
 //! Shapes: features `(N, D)`, scores `(N, C)`. Cost: one pass a sample.
 //!
-//! Defaults: label smoothing 0.1 (Szegedy et al., arXiv:1512.00567), which helps with few labels.
+//! Defaults: label smoothing 0.1 (Szegedy et al., arXiv:1512.00567), which helps with few labels; an
+//! exponential average of the weights is what is evaluated (Izmailov et al., arXiv:1803.05407,
+//! in Tarvainen & Valpola's running form), for from-scratch training and fine-tuning alike.
+
+use std::collections::BTreeMap;
 
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
@@ -20,7 +24,8 @@ use crate::{
     encoder::{Encoder, Mode},
     loss::cross_entropy,
     modality::ViewKind,
-    nn::Linear,
+    nn::{Linear, Params},
+    optim::ema,
 };
 
 /// Settings of the supervised baseline.
@@ -29,6 +34,8 @@ use crate::{
 pub struct Config {
     /// Label smoothing.
     pub smoothing: f64,
+    /// Decay of the average of the weights; 0 for none.
+    pub ema: f64,
     /// Batch norms keep the statistics that they have (fine-tuning with a handful of labels).
     pub frozen_norms: bool,
 }
@@ -36,13 +43,16 @@ pub struct Config {
 impl Config {
     /// Defaults for such a dataset.
     pub fn for_dataset(_facts: &DatasetFacts) -> Self {
-        Self { smoothing: 0.1, frozen_norms: false }
+        Self { smoothing: 0.1, ema: 0.99, frozen_norms: false }
     }
 
     /// Says what cannot work.
     pub fn validate(&self) -> Result<()> {
         if !(0.0..1.0).contains(&self.smoothing) {
             return Err(Error::config(format!("label smoothing must be in [0, 1), not {}", self.smoothing)));
+        }
+        if !(0.0..1.0).contains(&self.ema) {
+            return Err(Error::config(format!("the decay of the weights' average must be in [0, 1), not {}", self.ema)));
         }
         Ok(())
     }
@@ -66,6 +76,8 @@ pub fn entry<B: Clone + 'static>() -> MethodEntry<B> {
 pub struct Supervised {
     config: Config,
     head: Linear,
+    /// Encoder and head.
+    average: Option<[Params; 2]>,
 }
 
 impl Supervised {
@@ -79,7 +91,8 @@ impl Supervised {
             )));
         }
         let head = Linear::new(&context.heads.pp("classifier"), context.encoder.dim(), context.facts.classes)?;
-        Ok(Self { config, head })
+        let average = (config.ema > 0.0).then(|| Ok::<_, Error>([context.student.duplicate()?, context.heads.duplicate()?]));
+        Ok(Self { config, head, average: average.transpose()? })
     }
 }
 
@@ -102,6 +115,40 @@ impl<B: Clone + 'static> Method<B> for Supervised {
         let value = cross_entropy(&logits, step.labels, self.config.smoothing)?;
         let accuracy = accuracy(&logits, step.labels)?;
         Ok(Loss { value, features: features.detach(), second: None, metrics: vec![("accuracy", accuracy)] })
+    }
+
+    fn after_update(&mut self, student: &Params, step: &Step) -> Result<()> {
+        // The first weights are random: the average must not carry them for long.
+        let t = step.index as f64;
+        let momentum = self.config.ema.min((1.0 + t) / (10.0 + t));
+        match &self.average {
+            Some([encoder, head]) => {
+                ema::update(encoder, &student.pp("encoder"), momentum)?;
+                ema::update(head, &student.pp("head"), momentum)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn averaged(&self) -> Result<Option<BTreeMap<String, Tensor>>> {
+        match &self.average {
+            Some([encoder, head]) => Ok(Some(encoder.snapshot()?.into_iter().chain(head.snapshot()?).collect())),
+            None => Ok(None),
+        }
+    }
+
+    fn state(&self) -> BTreeMap<String, Tensor> {
+        let entries = self.average.iter().flatten().flat_map(Params::named);
+        entries.map(|(name, var, _)| (format!("average.{name}"), var.as_tensor().detach())).collect()
+    }
+
+    fn load_state(&mut self, state: &BTreeMap<String, Tensor>) -> Result<()> {
+        let Some(parts) = &self.average else { return Ok(()) };
+        for (part, prefix) in parts.iter().zip(["average.encoder.", "average.head."]) {
+            let own = state.iter().filter(|(name, _)| name.starts_with(prefix));
+            part.load(&own.map(|(name, t)| (name["average.".len()..].to_string(), t.clone())).collect())?;
+        }
+        Ok(())
     }
 
     fn logits(&self, features: &Tensor) -> Result<Option<Tensor>> {

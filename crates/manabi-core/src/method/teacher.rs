@@ -2,7 +2,7 @@
 //! as an exponential moving average (Tarvainen & Valpola, arXiv:1703.01780).
 //!
 //! `θ_t ← m·θ_t + (1 − m)·θ_s`, with `m` rising from its start to 1 along half a cosine (BYOL).
-//! The teacher's batch-norm buffers are its own: it runs in training mode without gradient.
+//! It runs in training mode (statistics of its own batch) without gradient.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,8 @@ impl<B> Teacher<B> {
 
     /// Moves towards the student after step `step`; `student` is the trainer's whole store.
     pub fn follow(&self, student: &Params, step: &Step) -> Result<()> {
-        ema::update(&self.params, student, ema::momentum_at(self.momentum, step.index, step.total))
+        let momentum = ema::momentum(self.momentum, step.progress());
+        ["encoder", "head.projector"].iter().try_for_each(|part| ema::update(&self.params.pp(part), &student.pp(part), momentum))
     }
 
     /// Everything, for the checkpoint.

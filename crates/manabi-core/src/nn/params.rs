@@ -142,6 +142,15 @@ impl Params {
             .collect()
     }
 
+    /// A store of its own with copies of all tensors below the prefix, under the same full names.
+    pub fn duplicate(&self) -> Result<Self> {
+        let mut entries = BTreeMap::new();
+        for (name, var, role) in self.named() {
+            entries.insert(name, Entry { var: Var::from_tensor(&var.as_tensor().detach().copy()?)?, role });
+        }
+        Ok(Self { entries: Arc::new(Mutex::new(entries)), prefix: String::new(), seed: self.seed, device: self.device.clone() })
+    }
+
     /// Overwrites every tensor below the prefix from `tensors` (names without the prefix).
     ///
     /// All or nothing: missing, unknown or mis-shaped names are listed in the error and
