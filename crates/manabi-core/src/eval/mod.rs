@@ -16,6 +16,7 @@
 pub mod eigen;
 pub mod features;
 pub mod lbfgs;
+pub mod linear;
+mod matrix;
 pub mod metrics;
 pub mod split;
-mod matrix;
