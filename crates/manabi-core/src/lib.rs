@@ -10,6 +10,7 @@
 pub mod data;
 pub mod encoder;
 pub mod error;
+pub mod eval;
 pub mod loss;
 pub mod method;
 pub mod modality;

@@ -1,0 +1,26 @@
+//! Honest evaluation of embeddings: the same rows, the same splits and the same probe for every representation.
+//!
+//! | file | answers |
+//! |---|---|
+//! | [`features`] | a matrix of embeddings; standardisation and whitening |
+//! | [`knn`], [`linear`] | how much a label buys: cosine kNN vote, linear probe |
+//! | [`metrics`], [`statistics`] | how good, and how sure: scores, intervals, paired tests |
+//! | [`split`] | which rows may be used for what, without leaks |
+//! | [`unsupervised`] | what can be known without a label |
+//! | [`neighbors`], [`projection`] | what lies next to what: retrieval, near-duplicates, a map |
+//! | [`lbfgs`], [`eigen`] | the numerical methods that these stand on |
+//!
+//! Products run in blocks through candle's CPU matrix product and rayon; sums are taken in a fixed order, so that
+//! results are the same bits for the same seed.
+
+pub mod eigen;
+pub mod features;
+mod embed;
+pub mod lbfgs;
+pub mod linear;
+mod matrix;
+pub mod metrics;
+pub mod split;
+
+pub use embed::{embed, eval_batch, raw};
+pub use features::Features;
