@@ -1,0 +1,160 @@
+//! The results: label-efficiency curve, table, what the baselines mean, paired comparisons, figures without labels.
+
+use maud::{Markup, html};
+
+use super::scroll;
+use crate::report::format::{count, label_fraction, number, p_value, percent, points};
+use crate::report::schema::{Comparison, Report, Representation, Row};
+use crate::report::svg::palette::Mark;
+use crate::report::svg::{Width, label_efficiency};
+
+/// The section.
+pub fn section(report: &Report) -> Markup {
+    html! {
+        section aria-labelledby="results" {
+            h2 id="results" { "Score against labels" }
+            @if report.rows.is_empty() {
+                p class="empty" { "There are no scores: nothing was evaluated on labels." }
+            } @else {
+                p { "The further a line lies to the upper left, the fewer labels it needs. Bars are 95 % intervals; where two bars overlap widely, "
+                    "the difference may be chance." }
+                figure {
+                    div class="wide" { (label_efficiency(&report.rows, &report.metric, Width::Wide)) }
+                    div class="narrow" { (label_efficiency(&report.rows, &report.metric, Width::Narrow)) }
+                }
+                (table(report))
+                h3 { "What is compared" }
+                (meanings(&report.rows))
+                (comparisons(&report.comparisons))
+            }
+            (label_free(report))
+        }
+    }
+}
+
+/// Rows are representations, columns are budgets.
+fn table(report: &Report) -> Markup {
+    let mut budgets: Vec<(usize, f64)> = Vec::new();
+    let mut lines: Vec<(Representation, &str)> = Vec::new();
+    for row in &report.rows {
+        if !budgets.iter().any(|budget| budget.0 == row.labels) {
+            budgets.push((row.labels, row.fraction));
+        }
+        if !lines.contains(&(row.representation, row.method.as_str())) {
+            lines.push((row.representation, &row.method));
+        }
+    }
+    budgets.sort_by_key(|budget| budget.0);
+    lines.sort_by_key(|line| line.0);
+    let cell = |line: &(Representation, &str), labels| {
+        report.rows.iter().find(|row| (row.representation, row.method.as_str()) == *line && row.labels == labels)
+    };
+    let best = |labels| {
+        report.rows.iter().filter(|row| row.labels == labels).map(|row| row.mean).fold(f64::NEG_INFINITY, f64::max)
+    };
+    let seeds = report.rows.iter().map(|row| row.seeds).min().unwrap_or_default();
+    scroll("Scores by representation and number of labels", html! {
+        table {
+            thead { tr {
+                th scope="col" { "Representation" }
+                @for (labels, fraction) in &budgets {
+                    th scope="col" class="num" { (count(*labels)) " labels" span class="faint" { (label_fraction(*fraction)) } }
+                }
+            } }
+            tbody {
+                @for line in &lines {
+                    tr {
+                        th scope="row" { (Mark::of(line.0).swatch()) (line.0.name()) span class="faint" { (line.1) } }
+                        @for (labels, _) in &budgets {
+                            @match cell(line, *labels) {
+                                Some(row) => td class=(if row.mean >= best(*labels) { "num best" } else { "num" }) {
+                                    (percent(row.mean)) span class="faint" { (percent(row.low)) " to " (percent(row.high)) }
+                                },
+                                None => td class="num faint" { "–" },
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        p class="note" { "Mean " (report.metric) " over at least " (seeds) " seeds with its 95 % interval; the best mean of each column is bold." }
+    })
+}
+
+/// One line for each representation that was evaluated.
+fn meanings(rows: &[Row]) -> Markup {
+    let meaning = |representation| match representation {
+        Representation::Raw => "The data as it is, such as pixels or averages, and a linear classifier on it. What needs no network at all.",
+        Representation::Random => "The same network with random weights. What the architecture gives without any training.",
+        Representation::Supervised => "The same network trained from scratch on these labels only. What one would do without self-supervision.",
+        Representation::SslKnn => "The self-supervised network, untouched; a sample gets the class of its nearest labelled neighbours.",
+        Representation::SslLinear => "The self-supervised network, untouched, and a linear classifier on its features. Quick and robust with few labels.",
+        Representation::SslFinetune => "The self-supervised network, trained on with these labels. Often the best with more labels, slower to train.",
+    };
+    html! {
+        dl class="base" {
+            @for representation in Representation::ALL.into_iter().filter(|one| rows.iter().any(|row| row.representation == *one)) {
+                dt { (representation.name()) } dd { (meaning(representation)) }
+            }
+        }
+    }
+}
+
+fn comparisons(comparisons: &[Comparison]) -> Markup {
+    let mut sorted: Vec<&Comparison> = comparisons.iter().collect();
+    sorted.sort_by_key(|one| (one.labels, one.a, one.b));
+    let mut tests: Vec<&str> = sorted.iter().map(|one| one.test.as_str()).filter(|test| !test.is_empty()).collect();
+    tests.sort_unstable();
+    tests.dedup();
+    html! {
+        @if !sorted.is_empty() {
+            h3 { "Paired comparisons" }
+            p { "The same splits and seeds for both sides. An interval that includes 0 means that the difference may be chance." }
+            (scroll("Paired comparisons", html! {
+                table {
+                    thead { tr {
+                        th scope="col" class="num" { "Labels" } th scope="col" { "Comparison" } th scope="col" class="num" { "Points" }
+                        th scope="col" class="num" { "95 % interval" } th scope="col" class="num" { "p" } th scope="col" { "Reading" }
+                    } }
+                    tbody { @for one in &sorted { tr {
+                        td class="num" { (count(one.labels)) }
+                        td { (one.a.name()) " − " (one.b.name()) }
+                        td class="num" { (points(one.difference)) }
+                        td class="num" { (points(one.low)) " to " (points(one.high)) }
+                        td class="num" { (one.p.map(p_value).unwrap_or_else(|| "–".into()).trim_start_matches("p = ").trim_start_matches("p ")) }
+                        td { (reading(one)) }
+                    } } }
+                }
+                @if !tests.is_empty() {
+                    p class="note" { "Test: " (tests.join(", ")) ". These p values are each comparison's own; the verdict corrects them for the budgets that were tried." }
+                }
+            }))
+        }
+    }
+}
+
+fn reading(one: &Comparison) -> &'static str {
+    if one.low > 0.0 {
+        "better"
+    } else if one.high < 0.0 {
+        "worse"
+    } else {
+        "not told apart"
+    }
+}
+
+fn label_free(report: &Report) -> Markup {
+    html! {
+        @if !report.label_free.is_empty() {
+            h3 { "What is known without labels" }
+            (scroll("Figures that need no labels", html! {
+                table {
+                    thead { tr { th scope="col" { "Figure" } th scope="col" { "Representation" } th scope="col" class="num" { "Value" } th scope="col" { "Meaning" } } }
+                    tbody { @for one in &report.label_free { tr {
+                        td { (one.name) } td { (one.representation.name()) } td class="num" { (number(one.value)) } td { (one.meaning) }
+                    } } }
+                }
+            }))
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What may be wrong with the run or too little in the data, the gravest first.
+
+use crate::report::schema::{Health, Report, Risk};
+
+/// Below this many samples for training, self-supervision seldom has enough to learn from.
+const MIN_SAMPLES: usize = 500;
+/// A class with fewer labels than this cannot be drawn for training, validated and tested.
+const MIN_CLASS_LABELS: usize = 10;
+/// Fewer seeds than this give no interval worth its name.
+const MIN_SEEDS: usize = 3;
+
+/// The risks of a report.
+pub fn of(report: &Report) -> Vec<Risk> {
+    let mut risks = Vec::new();
+    match report.monitor.health {
+        Health::Collapsed => risks.push(Risk::Collapse),
+        Health::Diverged => risks.push(Risk::Divergence),
+        Health::NotLearning => risks.push(Risk::NotLearning),
+        Health::Healthy | Health::Unknown => {}
+    }
+    let inventory = &report.inventory;
+    if report.rows.is_empty() && inventory.labelled == 0 {
+        risks.push(Risk::NoLabels);
+    }
+    let samples = if inventory.split.train > 0 { inventory.split.train } else { inventory.samples };
+    if samples > 0 && samples < MIN_SAMPLES {
+        risks.push(Risk::FewSamples { samples });
+    }
+    let scarce: Vec<_> = inventory.classes.iter().filter(|class| class.count < MIN_CLASS_LABELS).collect();
+    if let Some(smallest) = scarce.iter().min_by_key(|class| class.count) {
+        risks.push(Risk::FewLabels {
+            classes: scarce.len(),
+            smallest: smallest.name.clone(),
+            labels: smallest.count,
+        });
+    }
+    if let Some(seeds) = report.rows.iter().map(|row| row.seeds).min().filter(|seeds| *seeds < MIN_SEEDS) {
+        risks.push(Risk::FewSeeds { seeds });
+    }
+    risks
+}
+
+/// The risk in one sentence, with its remedy.
+pub fn sentence(risk: &Risk) -> String {
+    match risk {
+        Risk::Collapse => "pre-training collapsed (all features became alike), so its scores say nothing about \
+            self-supervision; try another method or a lower learning rate."
+            .into(),
+        Risk::Divergence => {
+            "pre-training diverged, so its scores say nothing about self-supervision; lower the learning rate.".into()
+        }
+        Risk::NotLearning => "pre-training hardly learned; train longer or try another method.".into(),
+        Risk::NoLabels => "without labels nobody can know whether the features fit your task.".into(),
+        Risk::FewSamples { samples } => {
+            format!("{samples} samples are few to pre-train on; more unlabelled ones cost nothing but storage.")
+        }
+        Risk::FewLabels { classes, smallest, labels } => {
+            let (has, they) = if *classes == 1 { ("class has", "its") } else { ("classes have", "their") };
+            format!(
+                "{classes} {has} fewer than {MIN_CLASS_LABELS} labels (\"{smallest}\" has {labels}), so {they} scores \
+                 are uncertain; label more of them first."
+            )
+        }
+        Risk::FewSeeds { seeds } => {
+            format!("with {seeds} of at least {MIN_SEEDS} seeds the intervals are too narrow to trust.")
+        }
+    }
+}
