@@ -1,0 +1,94 @@
+//! Exponential moving average of a student's parameters: the teacher of BYOL, MoCo and DINO.
+//!
+//! `teacher ← m · teacher + (1 - m) · student` for what is trained; buffers (running
+//! statistics) are copied. `m` climbs along half a cosine to 1 (BYOL, arXiv:2006.07733,
+//! eq. 3: `m = 1 - (1 - m₀)(cos(πk/K) + 1)/2`). Cost: one pass over the parameters.
+
+use super::{schedule, step};
+use crate::{
+    Error, Result,
+    nn::{Params, Role},
+};
+
+/// The momentum at `progress` (0 to 1) of a run that starts at `base`.
+pub fn momentum(base: f64, progress: f64) -> f64 {
+    const PARTS: u64 = 1 << 32;
+    schedule::cosine(base, 1.0, (progress.clamp(0.0, 1.0) * PARTS as f64) as u64, PARTS)
+}
+
+/// Moves every trained tensor of `teacher` towards `student`'s and copies the buffers.
+///
+/// Both stores must hold the same tensors in the same name order (the same encoder
+/// factory makes them so); anything else is an error and changes nothing.
+pub fn update(teacher: &Params, student: &Params, momentum: f64) -> Result<()> {
+    let (to, from) = (teacher.named(), student.named());
+    if to.len() != from.len() {
+        return Err(Error::config(format!(
+            "a teacher of {} tensors cannot follow a student of {}",
+            to.len(),
+            from.len()
+        )));
+    }
+    for ((t_name, t, t_role), (s_name, s, s_role)) in to.iter().zip(&from) {
+        let last = |name: &str| name.rsplit('.').next().map(str::to_string);
+        if t.shape() != s.shape() || t_role != s_role || last(t_name) != last(s_name) {
+            return Err(Error::config(format!(
+                "teacher's {t_name} {:?} does not match student's {s_name} {:?}",
+                t.shape(),
+                s.shape()
+            )));
+        }
+    }
+    for ((_, t, role), (_, s, _)) in to.iter().zip(&from) {
+        match role {
+            Role::Buffer => t.set(&s.as_tensor().detach())?,
+            _ => step::ema_update(t, &s.as_tensor().detach(), momentum)?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::nn::Init;
+
+    fn store(value: f32, prefix: &str) -> Params {
+        let params = Params::new(0, &Device::Cpu);
+        let part = if prefix.is_empty() { params } else { params.pp(prefix) };
+        part.get("bias", 1, Init::Constant(value), Role::NoDecay).unwrap();
+        part.get("running_mean", 1, Init::Constant(value), Role::Buffer).unwrap();
+        part.get("weight", (1, 1), Init::Constant(value), Role::Weight).unwrap();
+        part
+    }
+
+    fn values(params: &Params) -> Vec<f32> {
+        params.named().iter().map(|(_, v, _)| v.flatten_all().unwrap().to_vec1::<f32>().unwrap()[0]).collect()
+    }
+
+    #[test]
+    fn the_teacher_moves_a_part_of_the_way_and_copies_buffers() {
+        let (teacher, student) = (store(1.0, ""), store(3.0, "encoder"));
+        update(&teacher, &student, 0.75).unwrap();
+        assert_eq!(values(&teacher), [1.5, 3.0, 1.5]);
+        assert_eq!(values(&student), [3.0, 3.0, 3.0]);
+    }
+
+    #[test]
+    fn momentum_climbs_from_its_base_to_one() {
+        assert_eq!(momentum(0.996, 0.0), 0.996);
+        assert!((momentum(0.996, 0.5) - 0.998).abs() < 1e-9);
+        assert_eq!(momentum(0.996, 1.0), 1.0);
+    }
+
+    #[test]
+    fn a_teacher_of_another_shape_is_refused_unchanged() {
+        let teacher = store(1.0, "");
+        let student = Params::new(0, &Device::Cpu);
+        student.get("bias", 2, Init::Constant(5.0), Role::NoDecay).unwrap();
+        assert!(update(&teacher, &student, 0.5).unwrap_err().to_string().contains("3 tensors"));
+        assert_eq!(values(&teacher), [1.0, 1.0, 1.0]);
+    }
+}

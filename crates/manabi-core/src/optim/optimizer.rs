@@ -1,0 +1,335 @@
+//! SGD with Nesterov momentum and AdamW as PyTorch, LARS as lightly.
+//!
+//! State lives in named slots (one per parameter, name order) and goes to and from a
+//! checkpoint whole. Parameters of role `NoDecay` get no weight decay and no LARS
+//! scaling. A parameter without gradient is left as it is, its moments and its step count too.
+//!
+//! LARS (arXiv:1708.03888): `local = eta · ‖p‖ / (‖g‖ + wd · ‖p‖ + 1e-8)`, then
+//! `b = µ·b + local·(g + wd·p); p -= lr·b`. Memory: SGD and LARS one copy of the
+//! parameters, AdamW two.
+
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Device, Tensor, Var};
+
+use super::{
+    Gradients, Groups, OptimizerConfig,
+    step::{self, AdamWStep, SgdStep},
+};
+use crate::{
+    Error, Result,
+    nn::{Params, Role},
+};
+
+struct Slot {
+    name: String,
+    param: Var,
+    role: Role,
+    factor: f64,
+    first: Var,
+    second: Option<Var>,
+    step: u32,
+}
+
+/// An optimiser over the trained parameters of a store.
+pub struct Optimizer {
+    config: OptimizerConfig,
+    slots: Vec<Slot>,
+}
+
+impl Optimizer {
+    /// An optimiser with fresh state over `params.trainable()`.
+    pub fn new(config: OptimizerConfig, params: &Params, groups: &Groups) -> Result<Self> {
+        groups.validate()?;
+        validate(&config)?;
+        let adam = matches!(config, OptimizerConfig::Adamw { .. });
+        let mut slots = Vec::new();
+        for (name, param, role) in params.trainable() {
+            slots.push(Slot {
+                factor: groups.factor(&name),
+                first: Var::from_tensor(&param.as_tensor().zeros_like()?)?,
+                second: if adam { Some(Var::from_tensor(&param.as_tensor().zeros_like()?)?) } else { None },
+                name,
+                param,
+                role,
+                step: 0,
+            });
+        }
+        Ok(Self { config, slots })
+    }
+
+    /// The peak learning rate.
+    pub fn lr(&self) -> f64 {
+        match self.config {
+            OptimizerConfig::Sgd { lr, .. } | OptimizerConfig::Adamw { lr, .. } | OptimizerConfig::Lars { lr, .. } => lr,
+        }
+    }
+
+    /// One update at `lr_scale` times the peak learning rate.
+    pub fn step(&mut self, gradients: &Gradients, lr_scale: f64) -> Result<()> {
+        for slot in &mut self.slots {
+            let Some(gradient) = gradients.get(&slot.name) else { continue };
+            if slot.factor == 0.0 {
+                continue;
+            }
+            slot.step += 1;
+            let scale = lr_scale * slot.factor;
+            let decay = |wd: f64| if slot.role == Role::NoDecay { 0.0 } else { wd };
+            match self.config {
+                OptimizerConfig::Sgd { lr, momentum, nesterov, weight_decay } => {
+                    let s = SgdStep { lr: lr * scale, momentum, nesterov, weight_decay: decay(weight_decay) };
+                    step::sgd(&slot.param, gradient, &slot.first, &s)?;
+                }
+                OptimizerConfig::Adamw { lr, beta1, beta2, eps, weight_decay } => {
+                    let Some(second) = &slot.second else { continue };
+                    let s = AdamWStep {
+                        lr: lr * scale,
+                        beta1,
+                        beta2,
+                        eps,
+                        weight_decay: decay(weight_decay),
+                        step: u64::from(slot.step),
+                    };
+                    step::adamw(&slot.param, gradient, &slot.first, second, &s)?;
+                }
+                OptimizerConfig::Lars { lr, momentum, weight_decay, eta } => {
+                    let gradient = match slot.role {
+                        Role::NoDecay => gradient.clone(),
+                        _ => lars_direction(slot.param.as_tensor(), gradient, weight_decay, eta)?,
+                    };
+                    let s = SgdStep { lr: lr * scale, momentum, nesterov: false, weight_decay: 0.0 };
+                    step::sgd(&slot.param, &gradient, &slot.first, &s)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The whole state, by name: `momentum.…` or `m.…`, `v.…`, and `step.…`.
+    pub fn state(&self) -> Result<BTreeMap<String, Tensor>> {
+        let mut state = BTreeMap::new();
+        for slot in &self.slots {
+            let copy = |var: &Var| var.as_tensor().detach().copy();
+            state.insert(format!("{}.{}", first_name(&slot.second), slot.name), copy(&slot.first)?);
+            if let Some(second) = &slot.second {
+                state.insert(format!("v.{}", slot.name), copy(second)?);
+            }
+            state.insert(format!("step.{}", slot.name), Tensor::new(&[slot.step], &Device::Cpu)?);
+        }
+        Ok(state)
+    }
+
+    /// Takes a state back. All or nothing: missing, unknown and mis-shaped names are listed.
+    pub fn load_state(&mut self, state: &BTreeMap<String, Tensor>) -> Result<()> {
+        let expected = self.state()?;
+        let mut wrong = Vec::new();
+        for (name, tensor) in &expected {
+            match state.get(name) {
+                None => wrong.push(format!("{name} is missing")),
+                Some(t) if t.shape() != tensor.shape() || t.dtype() != tensor.dtype() => {
+                    wrong.push(format!("{name} is {:?} instead of {:?}", t.shape(), tensor.shape()));
+                }
+                Some(_) => {}
+            }
+        }
+        wrong.extend(state.keys().filter(|k| !expected.contains_key(*k)).map(|k| format!("{k} is unknown")));
+        if !wrong.is_empty() {
+            return Err(Error::config(format!("this optimiser state does not fit: {}", wrong.join(", "))));
+        }
+        for slot in &mut self.slots {
+            let set = |var: &Var, prefix: &str| -> Result<()> {
+                if let Some(t) = state.get(&format!("{prefix}.{}", slot.name)) {
+                    var.set(&t.to_dtype(DType::F32)?.to_device(var.device())?.contiguous()?)?;
+                }
+                Ok(())
+            };
+            set(&slot.first, first_name(&slot.second))?;
+            if let Some(second) = &slot.second {
+                set(second, "v")?;
+            }
+            if let Some(step) = state.get(&format!("step.{}", slot.name)) {
+                slot.step = step.to_vec1::<u32>()?.first().copied().unwrap_or(0);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn first_name(second: &Option<Var>) -> &'static str {
+    if second.is_some() { "m" } else { "momentum" }
+}
+
+/// `local · (g + wd·p)`; the gradient itself when either norm is zero.
+fn lars_direction(param: &Tensor, gradient: &Tensor, weight_decay: f64, eta: f64) -> Result<Tensor> {
+    let p_norm = step::sum_of_squares(&param.detach())?.sqrt();
+    let g_norm = step::sum_of_squares(gradient)?.sqrt();
+    if p_norm == 0.0 || g_norm == 0.0 {
+        return Ok(gradient.clone());
+    }
+    let local = eta * p_norm / (g_norm + weight_decay * p_norm + 1e-8);
+    Ok(((gradient + (param.detach() * weight_decay)?)? * local)?)
+}
+
+fn validate(config: &OptimizerConfig) -> Result<()> {
+    let check = |name: &str, value: f64, good: bool, range: &str| {
+        if good && value.is_finite() {
+            Ok(())
+        } else {
+            Err(Error::config(format!("the optimiser's {name} is {value}; it must be {range}")))
+        }
+    };
+    let share = |name, value| check(name, value, (0.0..1.0).contains(&value), "at least 0 and below 1");
+    let positive = |name, value| check(name, value, value > 0.0, "above 0");
+    let not_negative = |name, value| check(name, value, value >= 0.0, "0 or more");
+    match *config {
+        OptimizerConfig::Sgd { lr, momentum, weight_decay, .. } => {
+            positive("lr", lr)?;
+            share("momentum", momentum)?;
+            not_negative("weight_decay", weight_decay)
+        }
+        OptimizerConfig::Adamw { lr, beta1, beta2, eps, weight_decay } => {
+            positive("lr", lr)?;
+            share("beta1", beta1)?;
+            share("beta2", beta2)?;
+            positive("eps", eps)?;
+            not_negative("weight_decay", weight_decay)
+        }
+        OptimizerConfig::Lars { lr, momentum, weight_decay, eta } => {
+            positive("lr", lr)?;
+            share("momentum", momentum)?;
+            not_negative("weight_decay", weight_decay)?;
+            positive("eta", eta)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::Init;
+
+    const ADAMW: OptimizerConfig =
+        OptimizerConfig::Adamw { lr: 0.1, beta1: 0.9, beta2: 0.95, eps: 1e-8, weight_decay: 0.05 };
+
+    fn params(role: Role) -> (Params, Var) {
+        let params = Params::new(0, &Device::Cpu);
+        params.get("w", 3, Init::Constant(0.0), role).unwrap();
+        let var = params.named().remove(0).1;
+        var.set(&Tensor::new(&[1.0f32, -2.0, 0.5], &Device::Cpu).unwrap()).unwrap();
+        (params, var)
+    }
+
+    fn gradient(var: &Var, k: usize) -> Gradients {
+        let g = (Tensor::new(&[0.5f32, -1.0, 2.0], &Device::Cpu).unwrap() * (k + 1) as f64).unwrap();
+        let mut gradients = Gradients::default();
+        gradients.insert("w", (g - (var.as_tensor().detach() * 0.1).unwrap()).unwrap());
+        gradients
+    }
+
+    fn run(config: OptimizerConfig, role: Role) -> Vec<f32> {
+        let (params, var) = params(role);
+        let mut optimizer = Optimizer::new(config, &params, &Groups::default()).unwrap();
+        for k in 0..3 {
+            optimizer.step(&gradient(&var, k), 1.0).unwrap();
+        }
+        var.to_vec1().unwrap()
+    }
+
+    fn close(found: &[f32], expected: &[f32]) {
+        for (f, e) in found.iter().zip(expected) {
+            assert!((f - e).abs() < 2e-6, "{found:?} instead of {expected:?}");
+        }
+    }
+
+    // import torch  (2.15.0)
+    // def run(make):
+    //     p = torch.nn.Parameter(torch.tensor([1.0, -2.0, 0.5])); o = make([p])
+    //     for k in range(3):
+    //         p.grad = torch.tensor([0.5, -1.0, 2.0]) * (k + 1) - p.detach() * 0.1
+    //         o.step()
+    //     return p.detach().tolist()
+    // run(lambda q: torch.optim.SGD(q, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01))
+    // run(lambda q: torch.optim.SGD(q, lr=0.1, momentum=0.9, nesterov=False, weight_decay=0.01))
+    // run(lambda q: torch.optim.AdamW(q, lr=0.1, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.05))
+    #[test]
+    fn sgd_gives_pytorchs_figures_with_and_without_nesterov() {
+        let sgd = |nesterov| OptimizerConfig::Sgd { lr: 0.1, momentum: 0.9, nesterov, weight_decay: 0.01 };
+        close(&run(sgd(true), Role::Weight), &[0.337_711_63, -0.675_423_26, -2.406_657_2]);
+        close(&run(sgd(false), Role::Weight), &[0.572_765_47, -1.145_530_94, -1.387_016_4]);
+    }
+
+    #[test]
+    fn adamw_gives_pytorchs_figures() {
+        close(&run(ADAMW, Role::Weight), &[0.699_229_06, -1.684_181_8, 0.204_109_52]);
+    }
+
+    // p = torch.tensor([1.0, -2.0, 0.5]); b = None      # the body of lightly/utils/lars.py
+    // for k in range(3):
+    //     g = torch.tensor([0.5, -1.0, 2.0]) * (k + 1) - p * 0.1
+    //     l = p.norm() / (g.norm() + p.norm() * 0.01 + 1e-8) * 0.1
+    //     d = (g + 0.01 * p) * l
+    //     b = d.clone() if b is None else b * 0.9 + d
+    //     p = p - 0.5 * b
+    #[test]
+    fn lars_gives_the_reference_figures() {
+        let lars = OptimizerConfig::Lars { lr: 0.5, momentum: 0.9, weight_decay: 0.01, eta: 0.1 };
+        close(&run(lars, Role::Weight), &[0.876_201_15, -1.752_402_3, -0.060_209_095]);
+    }
+
+    #[test]
+    fn biases_and_norms_are_neither_decayed_nor_rescaled() {
+        let plain = OptimizerConfig::Sgd { lr: 0.5, momentum: 0.9, nesterov: false, weight_decay: 0.0 };
+        let expected = run(plain, Role::Weight);
+        let decayed = OptimizerConfig::Sgd { lr: 0.5, momentum: 0.9, nesterov: false, weight_decay: 0.3 };
+        assert_eq!(run(decayed, Role::NoDecay), expected);
+        let lars = OptimizerConfig::Lars { lr: 0.5, momentum: 0.9, weight_decay: 0.3, eta: 0.1 };
+        assert_eq!(run(lars, Role::NoDecay), expected);
+    }
+
+    #[test]
+    fn a_saved_state_continues_with_the_same_bits() {
+        let expected = run(ADAMW, Role::Weight);
+        let (params, var) = params(Role::Weight);
+        let mut first = Optimizer::new(ADAMW, &params, &Groups::default()).unwrap();
+        first.step(&gradient(&var, 0), 1.0).unwrap();
+        let state = first.state().unwrap();
+        let mut second = Optimizer::new(ADAMW, &params, &Groups::default()).unwrap();
+        second.load_state(&state).unwrap();
+        for k in 1..3 {
+            second.step(&gradient(&var, k), 1.0).unwrap();
+        }
+        assert_eq!(var.to_vec1::<f32>().unwrap(), expected);
+    }
+
+    #[test]
+    fn a_state_that_does_not_fit_is_refused_by_name() {
+        let (params, _) = params(Role::Weight);
+        let mut optimizer = Optimizer::new(ADAMW, &params, &Groups::default()).unwrap();
+        let mut state = optimizer.state().unwrap();
+        state.remove("m.w");
+        state.insert("x".into(), Tensor::new(&[1.0f32], &Device::Cpu).unwrap());
+        let message = optimizer.load_state(&state).unwrap_err().to_string();
+        assert!(message.contains("m.w is missing") && message.contains("x is unknown"), "{message}");
+    }
+
+    #[test]
+    fn a_factor_of_zero_freezes_and_others_scale_the_rate() {
+        let sgd = OptimizerConfig::Sgd { lr: 0.1, momentum: 0.0, nesterov: false, weight_decay: 0.0 };
+        let moved = |factor: f64| {
+            let (params, var) = params(Role::Weight);
+            let mut optimizer = Optimizer::new(sgd, &params, &Groups::one("w", factor)).unwrap();
+            optimizer.step(&gradient(&var, 0), 1.0).unwrap();
+            1.0 - var.to_vec1::<f32>().unwrap()[0]
+        };
+        assert_eq!(moved(0.0), 0.0);
+        assert!((moved(0.5) * 2.0 - moved(1.0)).abs() < 1e-6);
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_named() {
+        let (params, _) = params(Role::Weight);
+        let bad = OptimizerConfig::Sgd { lr: f64::NAN, momentum: 0.9, nesterov: true, weight_decay: 0.0 };
+        let message = Optimizer::new(bad, &params, &Groups::default()).err().unwrap().to_string();
+        assert!(message.contains("lr is NaN"), "{message}");
+    }
+}
