@@ -36,6 +36,18 @@ pub enum Split {
     Test,
 }
 
+impl Split {
+    /// The split that a folder or a manifest's column names; `None` for any other word.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word.trim().to_ascii_lowercase().as_str() {
+            "train" | "training" => Some(Self::Train),
+            "valid" | "val" | "validation" | "dev" => Some(Self::Valid),
+            "test" | "testing" => Some(Self::Test),
+            _ => None,
+        }
+    }
+}
+
 /// One row of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -71,6 +83,11 @@ pub trait Source<S>: Send + Sync {
 
     /// What was left out, and why.
     fn skipped(&self) -> &[Skipped];
+
+    /// One-line remarks on what was found and left aside (annotations, files of other kinds).
+    fn notes(&self) -> &[String] {
+        &[]
+    }
 
     /// Number of records.
     fn len(&self) -> usize {
