@@ -147,6 +147,11 @@ impl Standardizer {
         Ok(Self { mean, scale })
     }
 
+    /// For each column what is subtracted and what is multiplied by then.
+    pub(crate) fn mean_and_scale(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
+        self.mean.iter().copied().zip(self.scale.iter().copied())
+    }
+
     /// The rows on the new scale.
     pub fn apply(&self, features: &Features) -> Result<Features> {
         features.same_dim(self.mean.len())?;

@@ -178,6 +178,20 @@ impl LinearProbe {
         &self.parameters[self.parameters.len() - self.classes.len()..]
     }
 
+    /// Weights `(D, K)` and biases `(K,)` that give the same scores on features as they are.
+    pub fn unstandardized(&self) -> (Vec<f64>, Vec<f64>) {
+        let classes = self.classes.len();
+        let mut weights = self.weights().to_vec();
+        let mut bias = self.bias().to_vec();
+        for (row, (mean, scale)) in weights.chunks_exact_mut(classes).zip(self.standardizer.mean_and_scale()) {
+            for (w, b) in row.iter_mut().zip(&mut bias) {
+                *w *= scale;
+                *b -= *w * mean;
+            }
+        }
+        (weights, bias)
+    }
+
     /// The probability of each class for each row, `(N, K)` row-major.
     pub fn predict_proba(&self, features: &Features) -> Result<Vec<f32>> {
         let rows = self.standardizer.apply(features)?;

@@ -13,6 +13,7 @@
 //! Products run in blocks through candle's CPU matrix product and rayon; sums are taken in a fixed order, so that
 //! results are the same bits for the same seed.
 
+pub mod classifier;
 pub mod eigen;
 pub mod features;
 mod embed;

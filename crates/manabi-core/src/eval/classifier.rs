@@ -1,0 +1,210 @@
+//! Training on labels: from scratch (the supervised baseline) or from a pre-trained encoder (fine-tuning).
+//!
+//! Both go through [`Trainer`] with the [`crate::method::supervised`] method, the same loader,
+//! augmentation, schedule, smoothing and averaging of weights; they differ in where they start and
+//! in the learning rate. Fine-tuning starts its head from a linear probe on the pre-trained
+//! features (LP-FT, Kumar et al., arXiv:2202.10054): a random head would first wreck the features.
+//! Cost: `steps · batch` forward and backward passes.
+
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor};
+
+use super::{
+    Features, embed::eval_batch,
+    linear::{LinearProbe, ProbeOptions},
+};
+use crate::{
+    Error, Result,
+    data::Source,
+    encoder::{Encoder, Mode},
+    method::{self, Overrides},
+    modality::Modality,
+    optim::{Groups, OptimizerConfig},
+    train::{Observer, Setup, TrainConfig, Trainer},
+};
+
+/// How a classifier is trained.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recipe {
+    /// Optimiser steps.
+    pub steps: u64,
+    /// Rows a step.
+    pub batch: usize,
+    /// Peak learning rate of the head, and of the encoder where it starts at random.
+    pub lr: f64,
+    /// Factor on it for a pre-trained encoder.
+    pub encoder_lr: f64,
+    /// Weight decay.
+    pub weight_decay: f64,
+    /// Label smoothing.
+    pub smoothing: f64,
+    /// Decay of the average of the weights.
+    pub ema: f64,
+}
+
+impl Recipe {
+    /// The recipe for `labels` labels: a few hundred steps at least, some passes over many labels at most.
+    /// It is the same from scratch and for fine-tuning.
+    pub fn for_labels(labels: usize) -> Self {
+        let batch = labels.clamp(2, 64);
+        let steps = (8 * labels / batch).clamp(300, 2000) as u64;
+        Self { steps, batch, lr: 2e-3, encoder_lr: 0.25, weight_decay: 1e-2, smoothing: 0.1, ema: 0.98 }
+    }
+
+    /// Rows that pass through the encoder in training.
+    pub fn passes(&self) -> u64 {
+        self.steps * self.batch as u64
+    }
+}
+
+/// What [`fit`] starts from and how.
+pub struct Job<'a, M: Modality> {
+    /// The modality, bound to the dataset.
+    pub modality: &'a M,
+    /// The dataset.
+    pub source: &'a dyn Source<M::Sample>,
+    /// Labelled rows to train on.
+    pub rows: &'a [usize],
+    /// Weights of a pre-trained encoder; `None` trains from scratch.
+    pub encoder: Option<&'a BTreeMap<String, Tensor>>,
+    /// How.
+    pub recipe: Recipe,
+    /// Seed of initial values, order and augmentation.
+    pub seed: u64,
+}
+
+/// A trained classifier.
+pub struct Classifier<M: Modality> {
+    modality: M,
+    encoder: Box<dyn Encoder<M::Batch>>,
+    weight: Tensor,
+    bias: Tensor,
+}
+
+/// Trains a classifier on labels.
+pub fn fit<M: Modality>(job: &Job<M>, observer: &mut dyn Observer) -> Result<(Classifier<M>, BTreeMap<String, Tensor>)> {
+    let recipe = &job.recipe;
+    let config = TrainConfig {
+        seed: job.seed,
+        steps: Some(recipe.steps),
+        batch: Some(recipe.batch),
+        warmup: Some(0.1),
+        clip: Some(0.0),
+        monitor_every: 0,
+        optimizer: Some(OptimizerConfig::Adamw {
+            lr: recipe.lr,
+            beta1: 0.9,
+            beta2: 0.99,
+            eps: 1e-8,
+            weight_decay: recipe.weight_decay,
+        }),
+        groups: match job.encoder {
+            Some(_) => Groups::one("encoder", recipe.encoder_lr),
+            None => Groups::default(),
+        },
+        ..TrainConfig::default()
+    };
+    let mut settings = toml::Table::new();
+    settings.insert("smoothing".into(), recipe.smoothing.into());
+    settings.insert("ema".into(), recipe.ema.into());
+    let mut setup = Setup::new(job.modality, job.source, job.rows, method::find("supervised")?, config);
+    setup.overrides = Overrides(settings);
+    setup.encoder = job.encoder.cloned();
+    let mut trainer = Trainer::new(setup)?;
+    if job.encoder.is_some() {
+        let head = probe_head(job, trainer.encoder())?;
+        trainer.params().pp("head.classifier").load(&head)?;
+    }
+    trainer.run(observer)?;
+    let tensors = match trainer.method().averaged()? {
+        Some(averaged) => averaged,
+        None => trainer.params().snapshot()?,
+    };
+    Ok((Classifier::from_tensors(job.modality, &tensors)?, tensors))
+}
+
+/// The head `(C, D)`, `(C)` of a linear probe on the start's features of the labelled rows.
+fn probe_head<M: Modality>(job: &Job<M>, encoder: &dyn Encoder<M::Batch>) -> Result<BTreeMap<String, Tensor>> {
+    let classes = job.source.classes().len();
+    let features = features(job.modality, job.source, encoder, job.rows)?;
+    let labels = labels_of(job.source, job.rows)?;
+    let options = ProbeOptions { seed: job.seed, ..ProbeOptions::default() };
+    let probe = LinearProbe::fit_select(&features, &labels, None, &options)?;
+    let (weights, offsets) = probe.unstandardized();
+    let (dim, known) = (features.dim(), probe.classes());
+    let mut weight = vec![0f32; classes * dim];
+    // A class that the probe never saw keeps a score below all others.
+    let floor = offsets.iter().copied().fold(f64::INFINITY, f64::min).min(0.0) - 1.0;
+    let mut bias = vec![floor as f32; classes];
+    for (column, &class) in known.iter().enumerate() {
+        for d in 0..dim {
+            weight[class as usize * dim + d] = weights[d * known.len() + column] as f32;
+        }
+        bias[class as usize] = offsets[column] as f32;
+    }
+    Ok(BTreeMap::from([
+        ("weight".to_string(), Tensor::from_vec(weight, (classes, dim), &Device::Cpu)?),
+        ("bias".to_string(), Tensor::from_vec(bias, classes, &Device::Cpu)?),
+    ]))
+}
+
+fn labels_of<S>(source: &dyn Source<S>, rows: &[usize]) -> Result<Vec<u32>> {
+    rows.iter()
+        .map(|&row| {
+            let record = source.records().get(row).ok_or_else(|| Error::data(format!("there is no row {row}")))?;
+            record.label.ok_or_else(|| Error::data(format!("{} has no label to train on", record.id)))
+        })
+        .collect()
+}
+
+/// Features (not embeddings) of `rows` in evaluation mode: what a head sits on.
+fn features<M: Modality>(modality: &M, source: &dyn Source<M::Sample>, encoder: &dyn Encoder<M::Batch>, rows: &[usize]) -> Result<Features> {
+    let mut data = Vec::new();
+    for chunk in rows.chunks(256) {
+        let batch = eval_batch(modality, source, chunk)?;
+        let x = encoder.features(&batch, Mode::Eval)?.detach();
+        data.extend(x.flatten_all()?.to_vec1::<f32>()?);
+    }
+    Features::new(rows.len(), encoder.dim(), data)
+}
+
+impl<M: Modality> Classifier<M> {
+    /// The classifier whose weights are `tensors` (`encoder.…`, `head.classifier.…`).
+    pub fn from_tensors(modality: &M, tensors: &BTreeMap<String, Tensor>) -> Result<Self> {
+        let params = crate::nn::Params::new(0, &Device::Cpu);
+        let encoder = modality.encoder(&params)?;
+        let own = tensors.iter().filter_map(|(name, t)| Some((name.strip_prefix("encoder.")?.to_string(), t.clone())));
+        params.load(&own.collect())?;
+        let part = |name: &str| {
+            let full = format!("head.classifier.{name}");
+            tensors.get(&full).cloned().ok_or_else(|| Error::config(format!("these weights hold no {full}: not a classifier")))
+        };
+        Ok(Self { modality: modality.clone(), encoder, weight: part("weight")?, bias: part("bias")? })
+    }
+
+    /// Class probabilities `(rows, C)`, row-major.
+    pub fn probabilities(&self, source: &dyn Source<M::Sample>, rows: &[usize]) -> Result<Vec<f32>> {
+        let mut all = Vec::with_capacity(rows.len() * self.bias.elem_count());
+        for chunk in rows.chunks(256) {
+            let batch = eval_batch(&self.modality, source, chunk)?;
+            let x = self.encoder.features(&batch, Mode::Eval)?.detach();
+            let logits = x.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)?;
+            let p = manabi_kernels::activation::softmax_last(&logits)?;
+            all.extend(p.flatten_all()?.to_vec1::<f32>()?);
+        }
+        Ok(all)
+    }
+
+    /// The most probable class of each row; the smaller one on a tie.
+    pub fn predict(&self, source: &dyn Source<M::Sample>, rows: &[usize]) -> Result<Vec<u32>> {
+        let classes = self.bias.elem_count().max(1);
+        let probabilities = self.probabilities(source, rows)?;
+        Ok(probabilities.chunks_exact(classes).map(|row| best(row) as u32).collect())
+    }
+}
+
+/// Index of the first largest value.
+pub fn best(row: &[f32]) -> usize {
+    row.iter().enumerate().fold(0, |best, (i, v)| if *v > row[best] { i } else { best })
+}

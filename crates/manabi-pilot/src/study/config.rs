@@ -1,0 +1,45 @@
+//! What a study is asked to do.
+
+use std::{path::PathBuf, time::Duration};
+
+use manabi_core::method::Overrides;
+
+/// Settings of a study.
+#[derive(Clone, Debug)]
+pub struct StudyConfig {
+    /// The dataset's name in the report.
+    pub dataset: String,
+    /// The pretext task.
+    pub method: String,
+    /// Settings of the method.
+    pub overrides: Overrides,
+    /// Wall-clock time for everything.
+    pub budget: Duration,
+    /// Draws of labels at each budget.
+    pub seeds: usize,
+    /// Seed of pre-training and of the first draw.
+    pub seed: u64,
+    /// Samples a batch of pre-training; the method's default if `None`.
+    pub batch: Option<usize>,
+    /// Where pre-training leaves checkpoints, metrics and the encoder.
+    pub run: Option<PathBuf>,
+    /// The command that was typed, for the report.
+    pub command: String,
+}
+
+impl StudyConfig {
+    /// The defaults: SimCLR, twenty minutes, three draws.
+    pub fn new(dataset: impl Into<String>) -> Self {
+        Self {
+            dataset: dataset.into(),
+            method: "simclr".into(),
+            overrides: Overrides::default(),
+            budget: Duration::from_secs(20 * 60),
+            seeds: 3,
+            seed: 0,
+            batch: None,
+            run: None,
+            command: String::new(),
+        }
+    }
+}
