@@ -1,0 +1,172 @@
+use super::*;
+use crate::testing::{close, finite_differences, flat, same_gradients, var};
+use candle_core::{DType, Device};
+use proptest::prelude::*;
+
+/// The definition, in `f64`, with as many loops as it has indices.
+fn naive(x: &Tensor, w: &Tensor, params: &Conv2dParams) -> Tensor {
+    let g = Geometry::new(x.dims4().unwrap(), w.dims4().unwrap(), params).unwrap();
+    let (x, w) = (flat(x), flat(w));
+    let (channels, per_group) = (g.ci / g.groups, g.co / g.groups);
+    let mut y = Vec::new();
+    for n in 0..g.n {
+        for o in 0..g.co {
+            for oy in 0..g.oh {
+                for ox in 0..g.ow {
+                    let mut sum = 0f64;
+                    for c in 0..channels {
+                        for ky in 0..g.kh {
+                            for kx in 0..g.kw {
+                                let iy = (oy * g.stride + ky * g.dilation).wrapping_sub(g.padding);
+                                let ix = (ox * g.stride + kx * g.dilation).wrapping_sub(g.padding);
+                                if iy < g.h && ix < g.w {
+                                    let from = ((n * g.ci + o / per_group * channels + c) * g.h + iy) * g.w + ix;
+                                    let tap = ((o * channels + c) * g.kh + ky) * g.kw + kx;
+                                    sum += f64::from(x[from]) * f64::from(w[tap]);
+                                }
+                            }
+                        }
+                    }
+                    y.push(sum as f32);
+                }
+            }
+        }
+    }
+    Tensor::from_vec(y, (g.n, g.co, g.oh, g.ow), &Device::Cpu).unwrap()
+}
+
+/// Compares with the definition, and the gradients with those of a shifted sum of slices: y is linear in x and in w,
+/// so <v, A x> = <Aᵀ v, x> holds for the gradients whatever the shape.
+fn check(x: &[usize], w: &[usize], params: &Conv2dParams, seed: u64, tolerance: f32) {
+    let (x, w) = (var(x, seed), var(w, seed ^ 1));
+    let y = conv2d(&x, &w, params).unwrap();
+    close("value", &y, &naive(&x, &w, params), tolerance);
+    let v = var(y.dims(), seed ^ 2);
+    let grads = (&y * v.as_tensor()).unwrap().sum_all().unwrap().backward().unwrap();
+    let dot = |a: &Tensor, b: &Tensor| -> f64 {
+        flat(a).iter().zip(&flat(b)).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+    };
+    // Other directions than x and w themselves, so that a gradient that is only right along them does not pass.
+    for direction in 0..4 {
+        let (dx, dw) = (var(x.dims(), seed ^ (10 + direction)), var(w.dims(), seed ^ (20 + direction)));
+        for (what, slope, along) in [
+            ("x", dot(grads.get(&x).unwrap(), &dx), naive(&dx, &w, params)),
+            ("w", dot(grads.get(&w).unwrap(), &dw), naive(&x, &dw, params)),
+        ] {
+            let expected = dot(&along, &v);
+            let scale = flat(&along).iter().zip(&flat(&v)).map(|(a, b)| f64::from(a * b).powi(2)).sum::<f64>().sqrt();
+            assert!(
+                (slope - expected).abs() <= f64::from(tolerance) * scale.max(1e-3),
+                "gradient of {what} along a direction: {slope}, expected {expected} (scale {scale})"
+            );
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_convolution_agrees_with_its_definition(
+        n in 1usize..4, groups in 1usize..4, ci in 1usize..4, co in 1usize..4,
+        h in 1usize..12, w in 1usize..12, kh in 1usize..5, kw in 1usize..5,
+        stride in 1usize..4, padding in 0usize..4, dilation in 1usize..4, seed: u64,
+    ) {
+        let params = Conv2dParams { stride, padding, dilation, groups, input_grad: true };
+        prop_assume!(h + 2 * padding > dilation * (kh - 1) && w + 2 * padding > dilation * (kw - 1));
+        check(&[n, ci * groups, h, w], &[co * groups, ci, kh, kw], &params, seed, 1e-4);
+    }
+
+    #[test]
+    fn a_three_by_three_convolution_agrees_with_its_definition(
+        n in 1usize..6, ci in 16usize..40, co in 16usize..40, h in 1usize..20, w in 1usize..20, seed: u64,
+    ) {
+        let params = Conv2dParams { padding: 1, ..Default::default() };
+        check(&[n, ci, h, w], &[co, ci, 3, 3], &params, seed, 3e-4);
+    }
+
+    #[test]
+    fn depthwise_convolution_agrees_with_its_definition(n in 1usize..4, c in 1usize..20, h in 3usize..9, seed: u64) {
+        let params = Conv2dParams { padding: 1, groups: c, ..Default::default() };
+        check(&[n, c, h, h], &[c, 1, 3, 3], &params, seed, 1e-4);
+    }
+}
+
+#[test]
+fn the_shapes_of_small_residual_networks_agree_with_candle() {
+    let three = Conv2dParams { padding: 1, ..Default::default() };
+    for (n, ci, co, side, kernel, params) in [
+        (9, 1, 32, 28, 3, three),
+        (9, 3, 32, 32, 3, three),
+        (9, 32, 32, 28, 3, three),
+        (9, 64, 64, 14, 3, three),
+        (9, 128, 128, 7, 3, three),
+        (5, 32, 48, 8, 3, three),
+        (5, 128, 64, 4, 3, three),
+        (9, 32, 64, 28, 3, Conv2dParams { stride: 2, ..three }),
+        (9, 32, 64, 28, 1, Conv2dParams { stride: 2, ..Default::default() }),
+        (9, 64, 32, 14, 1, Conv2dParams::default()),
+        (9, 64, 32, 3, 1, Conv2dParams::default()),
+        (2, 3, 16, 32, 7, Conv2dParams { stride: 2, padding: 3, ..Default::default() }),
+    ] {
+        let (x, w) = (var(&[n, ci, side, side], 1), var(&[co, ci, kernel, kernel], 2));
+        let plain = || x.conv2d(&w, params.padding, params.stride, 1, 1).unwrap();
+        same_gradients(&[&x, &w], || conv2d(&x, &w, &params).unwrap(), plain, 5e-5);
+    }
+}
+
+#[test]
+fn the_gradients_of_a_convolution_agree_with_finite_differences() {
+    let params = Conv2dParams { stride: 2, padding: 1, ..Default::default() };
+    let (x, w) = (var(&[2, 3, 5, 6], 1), var(&[4, 3, 3, 3], 2));
+    finite_differences(&[&x, &w], 1e-2, 1e-2, || conv2d(&x, &w, &params).unwrap());
+    let params = Conv2dParams { padding: 1, ..Default::default() };
+    let (x, w) = (var(&[2, 16, 5, 6], 1), var(&[16, 16, 3, 3], 2));
+    finite_differences(&[&x, &w], 1e-1, 1e-2, || conv2d(&x, &w, &params).unwrap());
+}
+
+#[test]
+fn a_first_layer_computes_no_gradient_for_its_input() {
+    let (x, w) = (var(&[2, 16, 5, 6], 1), var(&[16, 16, 3, 3], 2));
+    for padding in [0, 1] {
+        let params = Conv2dParams { padding, input_grad: false, ..Default::default() };
+        let grads = conv2d(&x, &w, &params).unwrap().sum_all().unwrap().backward().unwrap();
+        assert!(grads.get(&x).is_none());
+        assert!(grads.get(&w).is_some());
+    }
+}
+
+#[test]
+fn a_convolution_repeats_bit_for_bit() {
+    let params = Conv2dParams { padding: 1, ..Default::default() };
+    let (x, w) = (var(&[37, 16, 14, 14], 1), var(&[16, 16, 3, 3], 2));
+    let run = || {
+        let y = conv2d(&x, &w, &params).unwrap();
+        let grads = y.sqr().unwrap().sum_all().unwrap().backward().unwrap();
+        (flat(&y), flat(grads.get(&x).unwrap()), flat(grads.get(&w).unwrap()))
+    };
+    let first = run();
+    for _ in 0..5 {
+        assert!(first == run());
+    }
+}
+
+#[test]
+fn other_types_go_to_candle() {
+    let (x, w) = (var(&[2, 3, 5, 6], 1), var(&[4, 3, 3, 3], 2));
+    let to = |t: &Tensor| t.to_dtype(DType::F64).unwrap();
+    let params = Conv2dParams { padding: 1, ..Default::default() };
+    let plain = conv2d(&to(&x), &to(&w), &params).unwrap().to_dtype(DType::F32).unwrap();
+    close("value", &conv2d(&x, &w, &params).unwrap(), &plain, 1e-5);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_both_numbers() {
+    let (x, w) = (var(&[2, 3, 5, 6], 1), var(&[4, 2, 3, 3], 2));
+    let message = conv2d(&x, &w, &Conv2dParams::default()).unwrap_err().to_string();
+    assert!(message.contains('2') && message.contains('3'), "{message}");
+    let w = var(&[4, 3, 7, 7], 2);
+    let message = conv2d(&x, &w, &Conv2dParams::default()).unwrap_err().to_string();
+    assert!(message.contains('7') && message.contains('5'), "{message}");
+    assert!(conv2d(&x, &w, &Conv2dParams { stride: 0, ..Default::default() }).is_err());
+}

@@ -1,0 +1,46 @@
+//! Normalisation: over the batch ([`batch_norm`]), over the features ([`layer_norm`]), to unit length
+//! ([`l2_normalize`]).
+
+mod batch;
+mod channels;
+mod l2;
+mod layer;
+
+pub use batch::{BatchStats, batch_norm, batch_norm_eval};
+pub use l2::l2_normalize;
+pub use layer::layer_norm;
+
+use rayon::prelude::*;
+
+/// Rows a task takes at once in the row-wise loops.
+pub(crate) const ROWS: usize = 64;
+
+/// The sum of each of `width` columns, in an order that does not depend on the number of threads.
+pub(crate) fn column_sums(rows: &[f32], width: usize) -> Vec<f32> {
+    if width == 0 {
+        return Vec::new();
+    }
+    let partial: Vec<Vec<f32>> = rows
+        .par_chunks(width * ROWS)
+        .map(|rows| {
+            let mut sums = vec![0f32; width];
+            add_rows(rows, &mut sums);
+            sums
+        })
+        .collect();
+    let mut total = vec![0f32; width];
+    for sums in &partial {
+        add_rows(sums, &mut total);
+    }
+    total
+}
+
+wide! {
+    fn add_rows(rows: &[f32], sums: &mut [f32]) {
+        for row in rows.chunks_exact(sums.len()) {
+            for (sum, v) in sums.iter_mut().zip(row) {
+                *sum += v;
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What the tests share: random tensors, closeness, and the comparison of gradients.
+
+use candle_core::{Device, Tensor, Var};
+
+/// Reproducible numbers, roughly normal, with the given standard deviation.
+pub(crate) fn numbers(n: usize, seed: u64, deviation: f32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x1234_5678_9abc_def1;
+    let mut uniform = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
+    };
+    for _ in 0..8 {
+        uniform();
+    }
+    (0..n).map(|_| (uniform() + uniform() + uniform()) * 2.0 * deviation).collect()
+}
+
+/// A random variable.
+pub(crate) fn var(shape: &[usize], seed: u64) -> Var {
+    let n = shape.iter().product();
+    Var::from_tensor(&Tensor::from_vec(numbers(n, seed, 1.0), shape, &Device::Cpu).unwrap()).unwrap()
+}
+
+/// The elements in order.
+pub(crate) fn flat(t: &Tensor) -> Vec<f32> {
+    t.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// Fails unless the tensors agree within `tolerance` relative to the largest element.
+pub(crate) fn close(what: &str, ours: &Tensor, reference: &Tensor, tolerance: f32) {
+    assert_eq!(ours.dims(), reference.dims(), "{what}: shapes differ");
+    let (a, b) = (flat(ours), flat(reference));
+    let scale = b.iter().fold(1e-3f32, |m, v| m.max(v.abs()));
+    for (i, (x, y)) in a.iter().zip(&b).enumerate() {
+        let near = (x - y).abs() <= tolerance * scale;
+        assert!(near, "{what}: element {i} of {:?} is {x}, expected {y} (scale {scale})", ours.dims());
+    }
+}
+
+/// Compares value and gradients of `ours` with those of `reference`, under a random weighting of the output.
+pub(crate) fn same_gradients(
+    vars: &[&Var],
+    ours: impl Fn() -> Tensor,
+    reference: impl Fn() -> Tensor,
+    tolerance: f32,
+) {
+    let (a, b) = (ours(), reference());
+    close("value", &a, &b, tolerance);
+    let weights = var(a.dims(), 99);
+    let grads = |y: &Tensor| (y * weights.as_tensor()).unwrap().sum_all().unwrap().backward().unwrap();
+    let (ga, gb) = (grads(&a), grads(&b));
+    for (i, v) in vars.iter().enumerate() {
+        let reference = gb.get(v).unwrap_or_else(|| panic!("no reference gradient for input {i}"));
+        let ours = ga.get(v).unwrap_or_else(|| panic!("no gradient for input {i}"));
+        close(&format!("gradient of input {i}"), ours, reference, tolerance);
+    }
+}
+
+/// Compares the gradients of `f` with central differences of step `h`, at up to 40 elements of each variable.
+pub(crate) fn finite_differences(vars: &[&Var], h: f32, tolerance: f32, f: impl Fn() -> Tensor) {
+    let weights = var(f().dims(), 77);
+    let loss = |y: Tensor| -> f64 {
+        let (y, w) = (flat(&y), flat(&weights));
+        y.iter().zip(&w).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+    };
+    let grads = (f() * weights.as_tensor()).unwrap().sum_all().unwrap().backward().unwrap();
+    for (i, v) in vars.iter().enumerate() {
+        let grad = flat(grads.get(v).unwrap_or_else(|| panic!("no gradient for input {i}")));
+        let scale = grad.iter().fold(1e-2f32, |m, x| m.max(x.abs()));
+        let start = flat(v);
+        for j in (0..start.len()).step_by(start.len().div_ceil(40).max(1)) {
+            let at = |delta: f32| {
+                let mut moved = start.clone();
+                moved[j] += delta;
+                v.set(&Tensor::from_vec(moved, v.shape(), &Device::Cpu).unwrap()).unwrap();
+                loss(f())
+            };
+            let slope = ((at(h) - at(-h)) / (2.0 * f64::from(h))) as f32;
+            let near = (slope - grad[j]).abs() <= tolerance * scale;
+            assert!(near, "input {i}, element {j}: gradient {}, finite difference {slope} (scale {scale})", grad[j]);
+        }
+        v.set(&Tensor::from_vec(start, v.shape(), &Device::Cpu).unwrap()).unwrap();
+    }
+}
