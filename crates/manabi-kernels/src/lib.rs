@@ -1,1 +1,46 @@
 //! Fast CPU tensor operations with gradients, under candle's autograd.
+//!
+//! Every public function takes and returns candle tensors. On the CPU in `f32` it runs a fused, multi-threaded,
+//! vectorised kernel with its own backward pass; on any other device or type it composes candle's own operations.
+//! Rayon is the only source of threads, and every reduction has a fixed order, so that a result has the same bits for
+//! the same number of threads.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`conv`] | 2-D convolution: im2col + matrix product, Winograd F(4×4, 3×3) |
+//! | [`norm`] | batch normalisation (with ReLU), layer normalisation, L2 normalisation |
+//! | [`activation`] | ReLU, add + ReLU, GELU, softmax, log-softmax |
+//! | [`linear`], [`matmul`] | matrix products |
+//! | [`attention`] | multi-head self-attention with a padding mask |
+//! | [`pool`] | max, average and global average pooling |
+//! | [`index`] | rows by number |
+//! | [`optim`] | in-place optimiser steps, EMA, norms |
+//! | [`memory`] | reuse of large buffers |
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+/// Compiles each function several times, for wider vector units, and picks one when the program runs.
+macro_rules! wide {
+    ($($item:item)*) => {$(
+        #[multiversion::multiversion(targets(
+            "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma",
+            "x86_64+avx2+fma",
+            "aarch64+neon"
+        ))]
+        $item
+    )*};
+}
+
+pub mod activation;
+pub mod attention;
+pub mod conv;
+pub mod index;
+pub mod linear;
+pub mod matmul;
+pub mod memory;
+pub mod norm;
+pub mod optim;
+pub mod pool;
+mod storage;
+#[cfg(test)]
+mod testing;
+mod vector;
