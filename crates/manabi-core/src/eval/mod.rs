@@ -15,8 +15,11 @@
 
 pub mod eigen;
 pub mod features;
+pub mod knn;
 pub mod lbfgs;
 pub mod linear;
 mod matrix;
 pub mod metrics;
+pub mod neighbors;
 pub mod split;
+pub mod statistics;
