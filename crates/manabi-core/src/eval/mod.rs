@@ -15,13 +15,16 @@
 
 pub mod classifier;
 pub mod eigen;
-pub mod features;
 mod embed;
+pub mod features;
+pub mod knn;
 pub mod lbfgs;
 pub mod linear;
 mod matrix;
 pub mod metrics;
+pub mod neighbors;
 pub mod split;
+pub mod statistics;
 
 pub use embed::{embed, eval_batch, raw};
 pub use features::Features;
