@@ -100,47 +100,56 @@ fn meanings(rows: &[Row]) -> Markup {
     }
 }
 
+/// Rows are pairs, columns are budgets, as in the table of scores.
 fn comparisons(comparisons: &[Comparison]) -> Markup {
-    let mut sorted: Vec<&Comparison> = comparisons.iter().collect();
-    sorted.sort_by_key(|one| (one.labels, one.a, one.b));
-    let mut tests: Vec<&str> = sorted.iter().map(|one| one.test.as_str()).filter(|test| !test.is_empty()).collect();
+    let mut pairs: Vec<_> = comparisons.iter().map(pair).collect();
+    let mut budgets: Vec<usize> = comparisons.iter().map(|one| one.labels).collect();
+    let mut tests: Vec<&str> = comparisons.iter().map(|one| one.test.as_str()).filter(|test| !test.is_empty()).collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    budgets.sort_unstable();
+    budgets.dedup();
     tests.sort_unstable();
     tests.dedup();
+    // Methods are named only where a pair of representations occurs with several.
+    let several = |of: &Pair<'_>| pairs.iter().filter(|other| (other.0, other.1) == (of.0, of.1)).count() > 1;
     html! {
-        @if !sorted.is_empty() {
+        @if !pairs.is_empty() {
             h3 { "Paired comparisons" }
-            p { "The same splits and seeds for both sides. An interval that includes 0 means that the difference may be chance." }
+            p { "Differences in points on the same splits and seeds. Where the interval excludes 0, the difference is bold; where it includes 0, "
+                "the difference may be chance." }
             (scroll("Paired comparisons", html! {
                 table {
                     thead { tr {
-                        th scope="col" class="num" { "Labels" } th scope="col" { "Comparison" } th scope="col" class="num" { "Points" }
-                        th scope="col" class="num" { "95 % interval" } th scope="col" class="num" { "p" } th scope="col" { "Reading" }
+                        th scope="col" { "Comparison" }
+                        @for labels in &budgets { th scope="col" class="num" { (count(*labels)) " labels" } }
                     } }
-                    tbody { @for one in &sorted { tr {
-                        td class="num" { (count(one.labels)) }
-                        td { (one.a.name()) " − " (one.b.name()) }
-                        td class="num" { (points(one.difference)) }
-                        td class="num" { (points(one.low)) " to " (points(one.high)) }
-                        td class="num" { (one.p.map(p_value).unwrap_or_else(|| "–".into()).trim_start_matches("p = ").trim_start_matches("p ")) }
-                        td { (reading(one)) }
+                    tbody { @for of in &pairs { tr {
+                        th scope="row" { (of.0.name()) @if several(of) { " (" (of.2) ")" } br; "− " (of.1.name()) @if several(of) { " (" (of.3) ")" } }
+                        @for labels in &budgets {
+                            @match comparisons.iter().find(|one| one.labels == *labels && pair(one) == *of) {
+                                Some(one) => td class=(if one.low > 0.0 || one.high < 0.0 { "num told" } else { "num" }) {
+                                    (points(one.difference))
+                                    span class="faint" { (points(one.low)) " to " (points(one.high)) }
+                                    @if let Some(p) = one.p { span class="faint" { (p_value(p)) } }
+                                },
+                                None => td class="num" { "–" },
+                            }
+                        }
                     } } }
                 }
-                @if !tests.is_empty() {
-                    p class="note" { "Test: " (tests.join(", ")) ". These p values are each comparison's own; the verdict corrects them for the budgets that were tried." }
-                }
+                p class="note" { @if !tests.is_empty() { "Test: " (tests.join(", ")) ". " }
+                    "These p values are each comparison's own; the verdict corrects them for the budgets and readouts that were tried." }
             }))
         }
     }
 }
 
-fn reading(one: &Comparison) -> &'static str {
-    if one.low > 0.0 {
-        "better"
-    } else if one.high < 0.0 {
-        "worse"
-    } else {
-        "not told apart"
-    }
+/// The two sides of a comparison with their methods.
+type Pair<'c> = (Representation, Representation, &'c str, &'c str);
+
+fn pair(one: &Comparison) -> Pair<'_> {
+    (one.a, one.b, &one.a_method, &one.b_method)
 }
 
 fn label_free(report: &Report) -> Markup {

@@ -9,13 +9,21 @@ use crate::report::schema::{Pays, Report, Representation, Risk};
 /// The title and what was studied.
 pub fn header(report: &Report) -> Markup {
     let method = &report.method;
-    let parts = [report.modality.clone(), method.name.clone(), method.encoder.clone(), report.reproducibility.finished.clone()];
+    let parts = [report.modality.clone(), method.name.clone(), method.encoder.clone(), when(&report.reproducibility.finished)];
     let shown: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     html! {
         header {
             h1 { "Does self-supervision pay on " (report.dataset) "?" }
             p class="sub" { (shown.join(" · ")) }
         }
+    }
+}
+
+/// `2025-06-12T14:03:22Z` as people write it; anything else as it is.
+fn when(finished: &str) -> String {
+    match (finished.get(..10), finished.get(11..16), finished.ends_with('Z')) {
+        (Some(day), Some(time), true) => format!("{day} {time} UTC"),
+        _ => finished.into(),
     }
 }
 
@@ -34,11 +42,26 @@ pub fn verdict(report: &Report) -> Markup {
             @for line in &findings.lines {
                 @match line.split_once("? ") {
                     Some((question, answer)) if question.len() < 40 => p { span class="q" { (question) "?" } " " (prose(answer)) },
-                    _ => p { (prose(line)) },
+                    _ => (closing_line(line)),
                 }
             }
             p class="act" { span class="q" { "What to decide:" } " " (decision(report)) }
         }
+    }
+}
+
+/// The line on risk, cost and next step, with its parts set off.
+fn closing_line(line: &str) -> Markup {
+    let (facts, command) = line.split_once("Next: ").map_or((line, None), |(facts, command)| (facts, Some(command)));
+    let (risk, cost) = facts.split_once("Cost: ").map_or((facts, None), |(risk, cost)| (risk, Some(cost)));
+    html! {
+        @match risk.strip_prefix("Risk: ") {
+            Some(risk) => p { span class="q" { "Risk:" } " " (prose(risk)) },
+            None if risk.is_empty() => {},
+            None => p { (prose(risk)) },
+        }
+        @if let Some(cost) = cost { p { span class="q" { "Cost:" } " " (cost) } }
+        @if let Some(command) = command { p { span class="q" { "Next:" } " " (prose(command)) } }
     }
 }
 
@@ -85,7 +108,7 @@ pub fn key_numbers(report: &Report) -> Markup {
     for one in &findings.against {
         if let (Some(difference), Some(low), Some(high)) = (one.difference, one.low, one.high) {
             let over = one.baseline.name().to_lowercase();
-            cards.push((format!("{} points", points(difference)), format!("against {over}, interval {} to {}", points(low), points(high))));
+            cards.push((points(difference), format!("against {over} ({} to {})", points(low), points(high))));
         }
     }
     let beats_supervised = findings.against.iter().any(|one| {
@@ -110,7 +133,9 @@ pub fn key_numbers(report: &Report) -> Markup {
     html! {
         @if !cards.is_empty() {
             section aria-label="Key numbers" {
-                ul class="cards" { @for (figure, meaning) in &cards { li { b { (figure) } span { (meaning) } } } }
+                ul class="cards" { @for (figure, meaning) in &cards {
+                    li { b { (figure) @if figure.starts_with(['+', '-']) { small { " points" } } } span { (meaning) } }
+                } }
             }
         }
     }

@@ -42,7 +42,7 @@ pub fn label_efficiency(rows: &[Row], metric: &str, width: Width) -> Markup {
         Width::Narrow => (360.0, 320.0, 344.0),
     };
     let (left, top, bottom) = (46.0, 28.0, tall - 54.0);
-    let marks: Vec<f64> = ticks(low, high, 5).into_iter().filter(|tick| (-1e-9..=1.0 + 1e-9).contains(tick)).collect();
+    let marks: Vec<f64> = ticks(low, high, 8).into_iter().filter(|tick| (-1e-9..=1.0 + 1e-9).contains(tick)).collect();
     let y_range = range(marks.iter().copied().chain([low, high])).unwrap_or((0.0, 1.0));
     let x = Scale::log(x_range, (left + 24.0, right - 16.0));
     let y = Scale::linear(y_range, (bottom, top));

@@ -17,6 +17,8 @@ pub enum Shape {
     Square,
     /// A triangle.
     Triangle,
+    /// A triangle that stands on its tip.
+    Down,
     /// A diamond.
     Diamond,
     /// A cross of two bars, for baselines.
@@ -42,7 +44,7 @@ impl Mark {
             Representation::Raw => ("k0", Shape::Triangle),
             Representation::Random => ("k5", Shape::Cross),
             Representation::Supervised => ("k4", Shape::Square),
-            Representation::SslKnn => ("k1", Shape::Diamond),
+            Representation::SslKnn => ("k1", Shape::Down),
             Representation::SslLinear => ("k3", Shape::Circle),
             Representation::SslFinetune => ("k2", Shape::Diamond),
         };
@@ -72,6 +74,7 @@ impl Mark {
                 rect class=(class) x=(px(x - r * 0.9)) y=(px(y - r * 0.9)) width=(px(r * 1.8)) height=(px(r * 1.8)) { (title) }
             },
             Shape::Triangle => path(&class, &[(x, y - r * 1.2), (x + r * 1.1, y + r * 0.8), (x - r * 1.1, y + r * 0.8)], title),
+            Shape::Down => path(&class, &[(x, y + r * 1.2), (x + r * 1.1, y - r * 0.8), (x - r * 1.1, y - r * 0.8)], title),
             Shape::Diamond => path(&class, &[(x, y - r * 1.3), (x + r * 1.3, y), (x, y + r * 1.3), (x - r * 1.3, y)], title),
             Shape::Cross => {
                 let (a, b) = (r * 0.4, r * 1.2);
@@ -108,8 +111,10 @@ mod tests {
     }
 
     #[test]
-    fn no_two_representations_share_a_colour() {
+    fn no_two_representations_share_a_colour_or_a_shape() {
         let classes: std::collections::BTreeSet<_> = Representation::ALL.iter().map(|r| Mark::of(*r).class).collect();
         assert_eq!(classes.len(), Representation::ALL.len());
+        let marks = Representation::ALL.map(|r| Mark::of(r).shape);
+        assert!(marks.iter().enumerate().all(|(index, mark)| !marks[..index].contains(mark)));
     }
 }

@@ -43,11 +43,11 @@ pub fn of(report: &Report) -> Vec<Risk> {
 /// The risk in one sentence, with its remedy.
 pub fn sentence(risk: &Risk) -> String {
     match risk {
-        Risk::Collapse => "pre-training collapsed (all features became alike), so its scores say nothing about \
-            self-supervision; try another method or a lower learning rate."
+        Risk::Collapse => "pre-training collapsed (all features became alike); try another method or a lower \
+            learning rate."
             .into(),
         Risk::Divergence => {
-            "pre-training diverged, so its scores say nothing about self-supervision; lower the learning rate.".into()
+            "pre-training diverged; lower the learning rate.".into()
         }
         Risk::NotLearning => "pre-training hardly learned; train longer or try another method.".into(),
         Risk::NoLabels => "without labels nobody can know whether the features fit your task.".into(),

@@ -73,8 +73,8 @@ fn win(report: &Report, contrasts: &[Contrast<'_>], focus: &Contrast<'_>) -> Str
 fn no_win(report: &Report, focus: &Contrast<'_>, findings: &Findings) -> String {
     let with = format!("With {},", budget(focus.row));
     let named = format!("{} ({} {})", reader(focus.row), percent(focus.row.mean), report.metric);
-    if let Some(risk @ (Risk::Collapse | Risk::Divergence)) = findings.risks.first() {
-        return capital(&risk::sentence(risk));
+    if let Some(Risk::Collapse | Risk::Divergence) = findings.risks.first() {
+        return "Pre-training failed, so its scores say nothing about self-supervision on this data.".into();
     }
     let pick = |outcome| focus.against.iter().filter(move |one| one.outcome == outcome).collect::<Vec<_>>();
     let (worse, open, untested) = (pick(Outcome::Worse), pick(Outcome::Open), pick(Outcome::Untested));
@@ -209,7 +209,3 @@ fn join(parts: &[String]) -> String {
     }
 }
 
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}
