@@ -1,0 +1,101 @@
+//! Which operations make which view, in which order.
+
+use manabi_core::{Result, modality::ViewKind, rng::Rng};
+
+use super::{
+    AugmentConfig, blur, crop::random_region, erase::erase, flip, grey::grey, resample::{Region, resample},
+    rotate::rotate, solarise::solarise,
+};
+use crate::image::{Image, with_channels};
+
+/// Makes views of `size × size` pixels and `channels` channels.
+#[derive(Clone, Copy, Debug)]
+pub struct Recipe<'a> {
+    /// The settings.
+    pub config: &'a AugmentConfig,
+    /// Side of a view.
+    pub size: usize,
+    /// 1 or 3; images of the other kind are converted.
+    pub channels: usize,
+}
+
+impl Recipe<'_> {
+    /// One view, `f32` in `[0, 1]`.
+    ///
+    /// Evaluation sees the whole image resized to a square: a wide photo is squeezed
+    /// rather than cut, because a defect may lie at its end.
+    pub fn view(&self, image: &Image, kind: ViewKind, rng: &mut Rng) -> Result<Image> {
+        match kind {
+            ViewKind::Eval => self.finish(resample(image, Region::whole(image), self.size, self.size), image, self.size),
+            ViewKind::Weak => self.weak(image, self.config.flip_vertical, rng),
+            ViewKind::Supervised => self.supervised(image, rng),
+            ViewKind::Strong(view) => self.strong(image, (self.config.crop, 1.0), self.size, view, rng),
+            ViewKind::Local => self.strong(image, self.config.crop_local, self.local_size(), 0, rng),
+        }
+    }
+
+    /// A weak view with its own probability of mirroring top and bottom.
+    pub(crate) fn weak(&self, image: &Image, flip_vertical: f32, rng: &mut Rng) -> Result<Image> {
+        let values = self.cropped(image, (self.config.crop_weak, 1.0), self.size, flip_vertical, rng);
+        self.finish(values, image, self.size)
+    }
+
+    /// Side of a local view.
+    pub fn local_size(&self) -> usize {
+        self.config.local_size.unwrap_or((self.size / 2).max(4))
+    }
+
+    fn supervised(&self, image: &Image, rng: &mut Rng) -> Result<Image> {
+        let config = self.config;
+        let mut view = self.finish(self.cropped(image, (config.crop_supervised, 1.0), self.size, config.flip_vertical, rng), image, self.size)?;
+        if let crate::image::Pixels::F32(values) = &mut view.pixels
+            && rng.chance(config.jitter)
+        {
+            config.colours().scaled(0.5).apply(values, self.channels, rng);
+        }
+        Ok(view)
+    }
+
+    fn strong(&self, image: &Image, scale: (f32, f32), size: usize, view: u32, rng: &mut Rng) -> Result<Image> {
+        let config = self.config;
+        let values = self.cropped(image, scale, size, config.flip_vertical, rng);
+        let mut values = with_channels(values, image.channels, self.channels);
+        if config.rotate > 0.0 {
+            rotate(&mut values, size, size, rng.range(-config.rotate, config.rotate));
+        }
+        if rng.chance(config.jitter) {
+            config.colours().apply(&mut values, self.channels, rng);
+        }
+        let colour = self.channels == 3;
+        if colour && rng.chance(config.grey) {
+            grey(&mut values);
+        }
+        if rng.chance(config.blur_at(size)) {
+            let sigma = rng.range(0.1, 2.0);
+            blur::gaussian(&mut values, size, size, (size / 10 / 2 * 2 + 1).max(3), sigma);
+        }
+        if colour && view % 2 == 1 && rng.chance(config.solarise) {
+            solarise(&mut values, 0.5);
+        }
+        if rng.chance(config.erase) {
+            erase(&mut values, size, size, rng);
+        }
+        Image::from_f32(size, size, self.channels, values)
+    }
+
+    fn cropped(&self, image: &Image, scale: (f32, f32), size: usize, flip_vertical: f32, rng: &mut Rng) -> Vec<f32> {
+        let region = random_region(image.width, image.height, scale, rng);
+        let mut values = resample(image, region, size, size);
+        if rng.chance(self.config.flip) {
+            flip::horizontal(&mut values, size);
+        }
+        if rng.chance(flip_vertical) {
+            flip::vertical(&mut values, size, size);
+        }
+        values
+    }
+
+    fn finish(&self, values: Vec<f32>, image: &Image, size: usize) -> Result<Image> {
+        Image::from_f32(size, size, self.channels, with_channels(values, image.channels, self.channels))
+    }
+}

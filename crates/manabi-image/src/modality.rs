@@ -1,0 +1,212 @@
+//! Images behind the core's trait.
+
+use candle_core::{Device, Tensor};
+use manabi_core::{
+    Error, Result,
+    data::{DataSpec, Source},
+    encoder::Encoder,
+    modality::{Modality, Preview, ViewKind},
+    nn::Params,
+    rng::Rng,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    augment::{AugmentConfig, Recipe},
+    collate, encoder,
+    image::Image,
+    normalise::{Statistics, spread, statistics},
+    open, preview, raw, transform,
+};
+
+/// Working size of photos that are larger than that.
+const PHOTO_SIZE: usize = 64;
+
+/// Settings of images. What is not given is taken from the data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ImageConfig {
+    /// Side of the square that the encoder sees, in pixels: the images' own (median shorter)
+    /// side up to 64, else 64.
+    pub size: Option<usize>,
+    /// 1 (grey) or 3 (colour): 3 as soon as one image has colour.
+    pub channels: Option<usize>,
+    /// Images with a longer shorter side are reduced to this when they are read; 1.5 times the size.
+    pub load_size: Option<usize>,
+    /// Mean of each channel over `[0, 1]`.
+    pub mean: Option<Vec<f32>>,
+    /// Standard deviation of each channel.
+    pub std: Option<Vec<f32>>,
+    /// Name of the encoder.
+    pub encoder: String,
+    /// How views are made.
+    pub augment: AugmentConfig,
+}
+
+impl Default for ImageConfig {
+    fn default() -> Self {
+        Self {
+            size: None,
+            channels: None,
+            load_size: None,
+            mean: None,
+            std: None,
+            encoder: "small".into(),
+            augment: AugmentConfig::default(),
+        }
+    }
+}
+
+impl ImageConfig {
+    /// An error that names the first setting that cannot be.
+    pub fn validate(&self) -> Result<()> {
+        let fail = |message: String| Err(Error::config(message));
+        if let Some(size) = self.size.filter(|s| !(8..=1024).contains(s)) {
+            return fail(format!("size = {size} is not between 8 and 1024 pixels"));
+        }
+        if let Some(channels) = self.channels.filter(|c| !matches!(c, 1 | 3)) {
+            return fail(format!("channels = {channels}; 1 (grey) or 3 (colour) are known"));
+        }
+        if let Some(load) = self.load_size.filter(|l| *l < self.size.unwrap_or(8)) {
+            return fail(format!("load_size = {load} is smaller than the working size"));
+        }
+        if self.std.as_ref().is_some_and(|s| s.iter().any(|v| !(*v > 0.0 && v.is_finite()))) {
+            return fail("std must be above 0 in every channel".into());
+        }
+        if !encoder::NAMES.contains(&self.encoder.as_str()) {
+            return fail(format!("there is no encoder \"{}\"; known: {}", self.encoder, encoder::NAMES.join(", ")));
+        }
+        self.augment.validate()
+    }
+
+    fn load_size(&self) -> usize {
+        self.load_size.unwrap_or(self.size.unwrap_or(PHOTO_SIZE) * 3 / 2)
+    }
+}
+
+/// Images bound to a dataset.
+#[derive(Clone, Debug)]
+pub struct ImageModality {
+    config: ImageConfig,
+    size: usize,
+    channels: usize,
+    statistics: Statistics,
+}
+
+impl ImageModality {
+    /// Side of the square that the encoder sees, in pixels.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Channels that the encoder sees.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    fn recipe(&self) -> Recipe<'_> {
+        Recipe { config: &self.config.augment, size: self.size, channels: self.channels }
+    }
+}
+
+/// Median shorter side and largest number of channels of (at most 1 000 of) the rows.
+fn survey(source: &dyn Source<Image>, rows: &[usize]) -> Result<(usize, usize)> {
+    let (mut sides, mut channels) = (Vec::new(), 1);
+    for row in spread(rows, 1_000) {
+        let image = source.load(row)?;
+        sides.push(image.width.min(image.height));
+        channels = channels.max(image.channels);
+    }
+    sides.sort_unstable();
+    match sides.get(sides.len() / 2) {
+        Some(median) => Ok((*median, channels)),
+        None => Err(Error::data("there is no training image")),
+    }
+}
+
+impl Modality for ImageModality {
+    const NAME: &'static str = "image";
+    type Sample = Image;
+    type Batch = Tensor;
+    type Config = ImageConfig;
+
+    fn detect(spec: &DataSpec) -> bool {
+        open::layout(&spec.path).is_some()
+    }
+
+    fn open(spec: &DataSpec, config: &ImageConfig) -> Result<Box<dyn Source<Image>>> {
+        config.validate()?;
+        open::open(spec, config.load_size())
+    }
+
+    fn fit(config: &ImageConfig, source: &dyn Source<Image>, train: &[usize]) -> Result<Self> {
+        config.validate()?;
+        let (size, channels) = match (config.size, config.channels) {
+            (Some(size), Some(channels)) => (size, channels),
+            (size, channels) => {
+                let (side, found) = survey(source, train)?;
+                (size.unwrap_or(side.clamp(8, PHOTO_SIZE)), channels.unwrap_or(found))
+            }
+        };
+        let statistics = match (&config.mean, &config.std) {
+            (Some(mean), Some(std)) => Statistics { mean: mean.clone(), std: std.clone() },
+            (None, None) => statistics(source, train, channels)?,
+            _ => return Err(Error::config("give both mean and std, or neither")),
+        };
+        if statistics.mean.len() != channels || statistics.std.len() != channels {
+            let (means, stds) = (statistics.mean.len(), statistics.std.len());
+            return Err(Error::config(format!("{channels} channels, but {means} means and {stds} standard deviations")));
+        }
+        let config = ImageConfig {
+            size: Some(size),
+            channels: Some(channels),
+            load_size: Some(config.load_size().max(size)),
+            mean: Some(statistics.mean.clone()),
+            std: Some(statistics.std.clone()),
+            ..config.clone()
+        };
+        Ok(Self { config, size, channels, statistics })
+    }
+
+    fn config(&self) -> &ImageConfig {
+        &self.config
+    }
+
+    fn augment(&self, sample: &Image, view: ViewKind, rng: &mut Rng) -> Result<Image> {
+        self.recipe().view(sample, view, rng)
+    }
+
+    fn transformations(&self) -> usize {
+        transform::QUARTER_TURNS
+    }
+
+    fn transform(&self, sample: &Image, class: u32, rng: &mut Rng) -> Result<Image> {
+        // A photo upside down and mirrored is a half turn: mirroring top and bottom would
+        // make the classes undecidable.
+        transform::quarter_turns(&self.recipe().weak(sample, 0.0, rng)?, class)
+    }
+
+    fn collate(&self, samples: &[Image], device: &Device) -> Result<Tensor> {
+        collate::collate(samples, &self.statistics, device)
+    }
+
+    fn encoder(&self, params: &Params) -> Result<Box<dyn Encoder<Tensor>>> {
+        encoder::build(&self.config.encoder, self.channels, self.size, params)
+    }
+
+    fn encoders() -> &'static [&'static str] {
+        encoder::NAMES
+    }
+
+    fn cost(&self) -> f64 {
+        encoder::cost(&self.config.encoder, self.channels, self.size)
+    }
+
+    fn raw_features(&self, sample: &Image) -> Result<Vec<f32>> {
+        Ok(raw::raw_features(sample, self.size, self.channels))
+    }
+
+    fn preview(&self, sample: &Image) -> Result<Preview> {
+        preview::preview(sample).map(Preview::Png)
+    }
+}

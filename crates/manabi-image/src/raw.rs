@@ -1,0 +1,18 @@
+//! The honest baseline: the pixels themselves.
+
+use crate::{
+    augment::resample::{Region, resample},
+    image::{Image, with_channels},
+};
+
+/// Side of the thumbnail for `channels` channels of images whose working size is `size`.
+pub fn side(size: usize, channels: usize) -> usize {
+    size.min(if channels == 1 { 32 } else { 16 })
+}
+
+/// The whole image at `side × side`, in `[0, 1]`, planar: `channels · side²` values (at most
+/// 1 024 for grey, 768 for colour).
+pub fn raw_features(image: &Image, size: usize, channels: usize) -> Vec<f32> {
+    let side = side(size, channels);
+    with_channels(resample(image, Region::whole(image), side, side), image.channels, channels)
+}
