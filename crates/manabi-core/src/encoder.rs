@@ -21,10 +21,16 @@ pub trait Encoder<B>: Send {
     /// `D`.
     fn dim(&self) -> usize;
 
-    /// What evaluation sees, `(N, E)`: the features unless the encoder knows a better
-    /// read-out (several stages, say). No gradient is taken through it.
-    fn embedding(&self, batch: &B) -> Result<Tensor> {
-        Ok(self.features(batch, Mode::Eval)?.detach())
+    /// What classifiers and evaluation read, `(N, R)`: the features, unless the encoder knows
+    /// a richer read-out (several stages, a coarse grid). Differentiable, so that the supervised
+    /// baseline and fine-tuning sit on the same thing as the linear probe.
+    fn readout(&self, batch: &B, mode: Mode) -> Result<Tensor> {
+        self.features(batch, mode)
+    }
+
+    /// `R`.
+    fn readout_dim(&self) -> usize {
+        self.dim()
     }
 
     /// The token view of this encoder, if it has one; masked prediction needs it.

@@ -3,5 +3,6 @@
 
 mod error;
 pub mod report;
+pub mod study;
 
 pub use error::{Error, Result};

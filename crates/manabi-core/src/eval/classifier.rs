@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use candle_core::{Device, Tensor};
 
 use super::{
-    Features, embed::eval_batch,
+    embed::{embed, eval_batch},
     linear::{LinearProbe, ProbeOptions},
 };
 use crate::{
@@ -124,10 +124,10 @@ pub fn fit<M: Modality>(job: &Job<M>, observer: &mut dyn Observer) -> Result<(Cl
     Ok((Classifier::from_tensors(job.modality, &tensors)?, tensors))
 }
 
-/// The head `(C, D)`, `(C)` of a linear probe on the start's features of the labelled rows.
+/// The head `(C, R)`, `(C)` of a linear probe on the start's read-outs of the labelled rows.
 fn probe_head<M: Modality>(job: &Job<M>, encoder: &dyn Encoder<M::Batch>) -> Result<BTreeMap<String, Tensor>> {
     let classes = job.source.classes().len();
-    let features = features(job.modality, job.source, encoder, job.rows)?;
+    let features = embed(job.modality, job.source, encoder, job.rows, &mut |_| {})?;
     let labels = labels_of(job.source, job.rows)?;
     let options = ProbeOptions { seed: job.seed, ..ProbeOptions::default() };
     let probe = LinearProbe::fit_select(&features, &labels, None, &options)?;
@@ -158,17 +158,6 @@ fn labels_of<S>(source: &dyn Source<S>, rows: &[usize]) -> Result<Vec<u32>> {
         .collect()
 }
 
-/// Features (not embeddings) of `rows` in evaluation mode: what a head sits on.
-fn features<M: Modality>(modality: &M, source: &dyn Source<M::Sample>, encoder: &dyn Encoder<M::Batch>, rows: &[usize]) -> Result<Features> {
-    let mut data = Vec::new();
-    for chunk in rows.chunks(256) {
-        let batch = eval_batch(modality, source, chunk)?;
-        let x = encoder.features(&batch, Mode::Eval)?.detach();
-        data.extend(x.flatten_all()?.to_vec1::<f32>()?);
-    }
-    Features::new(rows.len(), encoder.dim(), data)
-}
-
 impl<M: Modality> Classifier<M> {
     /// The classifier whose weights are `tensors` (`encoder.…`, `head.classifier.…`).
     pub fn from_tensors(modality: &M, tensors: &BTreeMap<String, Tensor>) -> Result<Self> {
@@ -188,7 +177,7 @@ impl<M: Modality> Classifier<M> {
         let mut all = Vec::with_capacity(rows.len() * self.bias.elem_count());
         for chunk in rows.chunks(256) {
             let batch = eval_batch(&self.modality, source, chunk)?;
-            let x = self.encoder.features(&batch, Mode::Eval)?.detach();
+            let x = self.encoder.readout(&batch, Mode::Eval)?.detach();
             let logits = x.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)?;
             let p = manabi_kernels::activation::softmax_last(&logits)?;
             all.extend(p.flatten_all()?.to_vec1::<f32>()?);

@@ -10,7 +10,7 @@ use super::Features;
 use crate::{
     Error, Result,
     data::Source,
-    encoder::Encoder,
+    encoder::{Encoder, Mode},
     modality::{Modality, ViewKind},
     rng::{Key, Purpose},
 };
@@ -18,7 +18,7 @@ use crate::{
 /// Rows of one forward pass.
 const BATCH: usize = 256;
 
-/// Embeddings `(rows, E)` of `rows`, in that order. `tick` is told how many rows are done.
+/// Embeddings (read-outs) `(rows, R)` of `rows`, in that order. `tick` is told how many rows are done.
 pub fn embed<M: Modality>(
     modality: &M,
     source: &dyn Source<M::Sample>,
@@ -30,7 +30,7 @@ pub fn embed<M: Modality>(
     let mut dim = 0;
     for chunk in rows.chunks(BATCH) {
         let batch = eval_batch(modality, source, chunk)?;
-        let embedding = Features::from_tensor(&encoder.embedding(&batch)?)?;
+        let embedding = Features::from_tensor(&encoder.readout(&batch, Mode::Eval)?.detach())?;
         dim = embedding.dim();
         data.extend_from_slice(embedding.data());
         tick(data.len() / dim.max(1));

@@ -1,10 +1,10 @@
 //! The supervised baseline: a linear classifier on the encoder, trained end to end.
 //!
-//! `features → linear → cross-entropy`, on the labelled rows only. It runs through the
+//! `read-out → linear → cross-entropy`, on the labelled rows only. It runs through the
 //! same loop, loader and optimisers as the pretext tasks, so that the comparison is fair;
 //! fine-tuning is the same method on an encoder that was pre-trained.
 //!
-//! Shapes: features `(N, D)`, scores `(N, C)`. Cost: one pass a sample.
+//! Shapes: read-outs `(N, R)`, scores `(N, C)`. Cost: one pass a sample.
 //!
 //! Defaults: label smoothing 0.1 (Szegedy et al., arXiv:1512.00567), which helps with few labels; an
 //! exponential average of the weights is what is evaluated (Izmailov et al., arXiv:1803.05407,
@@ -90,7 +90,7 @@ impl Supervised {
                 context.facts.classes
             )));
         }
-        let head = Linear::new(&context.heads.pp("classifier"), context.encoder.dim(), context.facts.classes)?;
+        let head = Linear::new(&context.heads.pp("classifier"), context.encoder.readout_dim(), context.facts.classes)?;
         let average = (config.ema > 0.0).then(|| Ok::<_, Error>([context.student.duplicate()?, context.heads.duplicate()?]));
         Ok(Self { config, head, average: average.transpose()? })
     }
@@ -110,7 +110,7 @@ impl<B: Clone + 'static> Method<B> for Supervised {
             return Err(Error::config(format!("supervised training takes 1 view, not {}", views.len())));
         };
         let mode = if self.config.frozen_norms { Mode::Eval } else { Mode::Train };
-        let features = encoder.features(batch, mode)?;
+        let features = encoder.readout(batch, mode)?;
         let logits = self.head.forward(&features)?;
         let value = cross_entropy(&logits, step.labels, self.config.smoothing)?;
         let accuracy = accuracy(&logits, step.labels)?;

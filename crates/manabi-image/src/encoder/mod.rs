@@ -132,8 +132,8 @@ mod tests {
             let encoder = build(name, 1, 28, &params).unwrap();
             let x = input(3, 1, 28);
             encoder.features(&x, Mode::Train).unwrap();
-            let all = encoder.embedding(&x).unwrap().get(1).unwrap().to_vec1::<f32>().unwrap();
-            let one = encoder.embedding(&x.narrow(0, 1, 1).unwrap()).unwrap().get(0).unwrap().to_vec1::<f32>().unwrap();
+            let all = encoder.readout(&x, Mode::Eval).unwrap().get(1).unwrap().to_vec1::<f32>().unwrap();
+            let one = encoder.readout(&x.narrow(0, 1, 1).unwrap(), Mode::Eval).unwrap().get(0).unwrap().to_vec1::<f32>().unwrap();
             assert!(all.iter().zip(&one).all(|(a, b)| (a - b).abs() < 1e-4 * a.abs().max(1.0)), "{name}");
         }
     }

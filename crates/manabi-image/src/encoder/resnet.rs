@@ -2,10 +2,11 @@
 //!
 //! *CIFAR stem*: 3 × 3, stride 1, no pooling. *ImageNet stem*: 7 × 7, stride 2, then 3 × 3 max
 //! pooling with stride 2. *Small*: 3 × 3 with stride 2 and three narrow stages, for training in
-//! minutes on two cores; its embedding joins the pooled stages, because with a few epochs the
-//! last one alone has already thrown away what a probe could use.
+//! minutes on two cores. Its read-out joins the pooled last two stages and a 2 × 2 grid of the
+//! last: where things are still says much, and a few epochs of pre-training do not fold it into
+//! the channels (docs/BENCHMARKS.md has the figures).
 //!
-//! Shapes: `(N, C, H, W)` → `(N, D)`, `D` = 512 (18, 34) or 2048 (50).
+//! Shapes: `(N, C, H, W)` → `(N, D)`, `D` = 512 (18, 34), 2048 (50) or 128 (small).
 
 use candle_core::Tensor;
 use manabi_core::{
@@ -13,7 +14,7 @@ use manabi_core::{
     encoder::{Encoder, Mode},
     nn::{BasicBlock, BatchNorm, Bottleneck, Conv2d, Params, Residual},
 };
-use manabi_kernels::pool::{global_avg_pool, max_pool2d};
+use manabi_kernels::pool::{avg_pool2d, global_avg_pool, max_pool2d};
 
 /// The first layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,15 +40,15 @@ pub struct ResNetConfig {
     pub stages: Vec<(usize, usize, usize)>,
     /// Bottleneck blocks (expansion 4) instead of basic ones.
     pub bottleneck: bool,
-    /// The embedding joins all pooled stages instead of the last.
-    pub joined_stages: bool,
+    /// The read-out joins the last two pooled stages and a 2 × 2 grid of the last.
+    pub grid_readout: bool,
 }
 
 impl ResNetConfig {
     fn standard(channels: usize, stem: Stem, depths: [usize; 4], bottleneck: bool) -> Self {
         let stages = [64, 128, 256, 512].into_iter().zip(depths).enumerate();
         let stages = stages.map(|(i, (width, depth))| (width, depth, if i == 0 { 1 } else { 2 })).collect();
-        Self { channels, stem, stem_width: 64, stages, bottleneck, joined_stages: false }
+        Self { channels, stem, stem_width: 64, stages, bottleneck, grid_readout: false }
     }
 
     /// ResNet-18.
@@ -65,15 +66,15 @@ impl ResNetConfig {
         Self::standard(channels, stem, [3, 4, 6, 3], true)
     }
 
-    /// The default: about 5 million multiply-adds at 28 × 28.
+    /// The default: 6.5 million multiply-adds at 28 × 28, 290 thousand parameters.
     pub fn small(channels: usize) -> Self {
         Self {
             channels,
             stem: Stem::Strided,
             stem_width: 32,
-            stages: vec![(64, 1, 2), (128, 1, 2), (256, 1, 2)],
+            stages: vec![(64, 1, 2), (128, 1, 2)],
             bottleneck: false,
-            joined_stages: true,
+            grid_readout: true,
         }
     }
 
@@ -181,11 +182,33 @@ impl Encoder<Tensor> for ResNet {
         self.config.stages.last().map_or(0, |(width, ..)| width * self.config.expansion())
     }
 
-    fn embedding(&self, batch: &Tensor) -> Result<Tensor> {
-        if !self.config.joined_stages {
-            return Ok(self.features(batch, Mode::Eval)?.detach());
+    fn readout(&self, batch: &Tensor, mode: Mode) -> Result<Tensor> {
+        if !self.config.grid_readout {
+            return self.features(batch, mode);
         }
-        let pooled = self.stages(batch, Mode::Eval)?.iter().map(|x| Ok(global_avg_pool(x)?)).collect::<Result<Vec<_>>>()?;
-        Ok(Tensor::cat(&pooled, 1)?.detach())
+        let stages = self.stages(batch, mode)?;
+        let kept = &stages[stages.len().saturating_sub(2)..];
+        let mut parts = kept.iter().map(|x| Ok(global_avg_pool(x)?)).collect::<Result<Vec<_>>>()?;
+        if let Some(last) = stages.last() {
+            let (_, _, h, w) = last.dims4()?;
+            let side = h.min(w);
+            // Odd sides share their middle row; a single cell is its own grid, so that the width is fixed.
+            let grid = match side {
+                0 | 1 => Tensor::cat(&[last; 4], 1)?.flatten_from(1)?,
+                _ => avg_pool2d(last, side.div_ceil(2), side / 2)?.narrow(2, 0, 2)?.narrow(3, 0, 2)?.flatten_from(1)?,
+            };
+            parts.push(grid);
+        }
+        Ok(Tensor::cat(&parts, 1)?)
+    }
+
+    fn readout_dim(&self) -> usize {
+        if !self.config.grid_readout {
+            return self.dim();
+        }
+        let count = self.config.stages.len();
+        let width = |i: usize| self.config.stages.get(i).map_or(0, |(w, ..)| w * self.config.expansion());
+        let before = if count > 1 { width(count - 2) } else { 0 };
+        before + 5 * self.dim()
     }
 }

@@ -1,0 +1,28 @@
+//! The label-efficiency study: everything that `manabi pilot` does with any modality.
+//!
+//! [`pilot`] goes through the phases: split → calibrate → pre-train → embed → probe → train on
+//! labels → look without labels → conclude. [`evaluate`] does the part after pre-training for an
+//! encoder that exists. All rows use the same splits, draws of labels and probe.
+
+mod budgets;
+mod cells;
+mod config;
+mod describe;
+mod encoders;
+mod figures;
+mod host;
+mod label_free;
+mod labelled;
+mod map;
+mod parts;
+mod plan;
+mod pretrain;
+mod recorder;
+mod run;
+mod stopwatch;
+mod trainings;
+
+pub use config::StudyConfig;
+pub use labelled::Labelled;
+pub use parts::Parts;
+pub use run::{Start, evaluate, pilot};

@@ -1,0 +1,86 @@
+//! The rows that train networks: supervised from scratch, and fine-tuning from the pre-trained encoder.
+//!
+//! The two smallest label budgets are always trained; larger ones while the time budget lasts,
+//! both sides of a budget or neither.
+
+use std::collections::BTreeMap;
+
+use candle_core::Tensor;
+use manabi_core::{
+    Result,
+    data::Source,
+    eval::classifier::{self, Job, Recipe},
+    modality::Modality,
+    train::{Observer, Quiet},
+};
+
+use super::{
+    cells::Cell,
+    labelled::Labelled,
+    plan::{TRAINED_LEVELS, training_seconds},
+    stopwatch::Stopwatch,
+};
+use crate::report::Representation;
+
+/// What the trainings need.
+pub struct Trainings<'a, M: Modality> {
+    /// The modality, bound to the dataset.
+    pub modality: &'a M,
+    /// The dataset.
+    pub source: &'a dyn Source<M::Sample>,
+    /// Labels and draws.
+    pub data: &'a Labelled,
+    /// The pre-trained encoder.
+    pub weights: &'a BTreeMap<String, Tensor>,
+    /// Its method's name.
+    pub method: &'a str,
+    /// Views a second in training, for the estimate.
+    pub rows_per_second: f64,
+}
+
+impl<M: Modality> Trainings<'_, M> {
+    /// Both rows at every budget that time allows, and a sentence for each that it did not.
+    pub fn run(&self, watch: &Stopwatch, say: &mut dyn FnMut(&str)) -> Result<(Vec<Cell>, Vec<String>)> {
+        let (mut cells, mut left_out) = (Vec::new(), Vec::new());
+        let mut rate = self.rows_per_second;
+        for (index, level) in self.data.levels.iter().enumerate() {
+            let recipe = Recipe::for_labels(level.labels);
+            let seconds = 2.0 * level.draws.len() as f64 * training_seconds(&recipe, rate);
+            if index >= TRAINED_LEVELS && seconds > watch.left() {
+                left_out.push(format!(
+                    "Training on {} labels (supervised and fine-tuned) was left out: about {seconds:.0} s, and {:.0} s of the time budget were left.",
+                    level.labels,
+                    watch.left().max(0.0)
+                ));
+                continue;
+            }
+            say(&format!("training on {} labels: from scratch and from the pre-trained encoder, {} draws", level.labels, level.draws.len()));
+            let before = watch.elapsed();
+            for (representation, start, name) in [
+                (Representation::Supervised, None, "from scratch"),
+                (Representation::SslFinetune, Some(self.weights), self.method),
+            ] {
+                let mut predictions = Vec::with_capacity(level.draws.len());
+                for draw in &level.draws {
+                    let rows = self.data.rows_at(&draw.positions);
+                    let job = Job {
+                        modality: self.modality,
+                        source: self.source,
+                        rows: &rows,
+                        encoder: start,
+                        recipe: recipe.clone(),
+                        seed: draw.seed,
+                    };
+                    let observer: &mut dyn Observer = &mut Quiet;
+                    let (classifier, _) = classifier::fit(&job, observer)?;
+                    predictions.push(classifier.predict(self.source, &self.data.test)?);
+                }
+                cells.push(Cell { representation, method: name.to_string(), level: index, predictions });
+            }
+            // What this level really took corrects the estimate for the next.
+            let trained = 2 * level.draws.len() as u64 * recipe.passes();
+            rate = trained as f64 / (watch.elapsed() - before).max(1e-3);
+        }
+        Ok((cells, left_out))
+    }
+}
