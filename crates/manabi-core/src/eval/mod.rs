@@ -23,3 +23,4 @@ pub mod metrics;
 pub mod neighbors;
 pub mod split;
 pub mod statistics;
+pub mod unsupervised;
