@@ -21,6 +21,7 @@ pub mod linear;
 mod matrix;
 pub mod metrics;
 pub mod neighbors;
+pub mod projection;
 pub mod split;
 pub mod statistics;
 pub mod unsupervised;
