@@ -23,8 +23,10 @@ pub mod linear;
 mod matrix;
 pub mod metrics;
 pub mod neighbors;
+pub mod projection;
 pub mod split;
 pub mod statistics;
+pub mod unsupervised;
 
 pub use embed::{embed, eval_batch, raw};
 pub use features::Features;
