@@ -191,3 +191,6 @@ fn planar<T: Copy>(values: Vec<T>, channels: usize) -> Vec<T> {
     }
     (0..channels).flat_map(|c| values.iter().skip(c).step_by(channels).copied()).collect()
 }
+
+#[cfg(test)]
+mod tests;

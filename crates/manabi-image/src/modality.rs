@@ -109,6 +109,11 @@ impl ImageModality {
     }
 }
 
+/// The images' own side up to [`PHOTO_SIZE`], a multiple of four: what strides and patches divide.
+fn working_size(side: usize) -> usize {
+    (side / 4 * 4).clamp(8, PHOTO_SIZE)
+}
+
 /// Median shorter side and largest number of channels of (at most 1 000 of) the rows.
 fn survey(source: &dyn Source<Image>, rows: &[usize]) -> Result<(usize, usize)> {
     let (mut sides, mut channels) = (Vec::new(), 1);
@@ -145,7 +150,7 @@ impl Modality for ImageModality {
             (Some(size), Some(channels)) => (size, channels),
             (size, channels) => {
                 let (side, found) = survey(source, train)?;
-                (size.unwrap_or(side.clamp(8, PHOTO_SIZE)), channels.unwrap_or(found))
+                (size.unwrap_or(working_size(side)), channels.unwrap_or(found))
             }
         };
         let statistics = match (&config.mean, &config.std) {
@@ -208,5 +213,92 @@ impl Modality for ImageModality {
 
     fn preview(&self, sample: &Image) -> Result<Preview> {
         preview::preview(sample).map(Preview::Png)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use manabi_core::{
+        data::{Entry, Listing, MemorySource},
+        rng::{Key, Purpose},
+    };
+
+    use super::*;
+    use crate::image::Pixels;
+
+    fn source(sizes: &[(usize, usize, usize)]) -> MemorySource<Image> {
+        let images = sizes.iter().map(|(w, h, c)| {
+            let values = (0..w * h * c).map(|i| (i * 31 % 251) as u8).collect();
+            Image::new(*w, *h, *c, Pixels::U8(values)).unwrap()
+        });
+        let entries = (0..sizes.len()).map(|i| Entry::new(i.to_string(), "")).collect();
+        MemorySource::new(Listing { entries, ..Listing::default() }, images.collect()).unwrap()
+    }
+
+    fn fitted(sizes: &[(usize, usize, usize)]) -> ImageModality {
+        let rows: Vec<usize> = (0..sizes.len()).collect();
+        ImageModality::fit(&ImageConfig::default(), &source(sizes), &rows).unwrap()
+    }
+
+    #[test]
+    fn the_working_size_and_the_channels_follow_the_data() {
+        let of = |sizes: &[_]| (fitted(sizes).size(), fitted(sizes).channels());
+        assert_eq!(of(&[(28, 28, 1), (28, 28, 1)]), (28, 1));
+        assert_eq!(of(&[(32, 32, 3), (32, 32, 1)]), (32, 3));
+        assert_eq!(of(&[(300, 100, 1), (96, 200, 1)]), (64, 1));
+        assert_eq!(of(&[(45, 50, 1)]), (44, 1));
+    }
+
+    #[test]
+    fn fitting_the_resolved_settings_needs_no_data() {
+        let modality = fitted(&[(40, 30, 3), (30, 50, 1)]);
+        let again = ImageModality::fit(modality.config(), &source(&[]), &[]).unwrap();
+        assert_eq!(again.config(), modality.config());
+        assert_eq!(again.statistics, modality.statistics);
+    }
+
+    #[test]
+    fn views_of_any_image_become_one_batch_of_finite_values() {
+        let sizes = [(40, 30, 3), (30, 90, 1), (1, 1, 1), (64, 64, 3)];
+        let (modality, source) = (fitted(&sizes), source(&sizes));
+        for kind in [ViewKind::Eval, ViewKind::Weak, ViewKind::Supervised, ViewKind::Strong(0), ViewKind::Strong(1), ViewKind::Local] {
+            let views: Vec<Image> = (0..4)
+                .map(|row| modality.augment(&source.load(row).unwrap(), kind, &mut Key::new(0, Purpose::Augment).sample(row as u64).rng()))
+                .collect::<Result<_>>()
+                .unwrap();
+            let batch = modality.collate(&views, &Device::Cpu).unwrap();
+            let side = if kind == ViewKind::Local { modality.size() / 2 } else { modality.size() };
+            assert_eq!(batch.dims(), [4, 3, side, side]);
+            assert!(batch.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().all(|v| v.is_finite()));
+        }
+    }
+
+    #[test]
+    fn raw_features_are_always_of_one_length() {
+        let sizes = [(40, 30, 3), (30, 90, 1), (1, 1, 1)];
+        let (modality, source) = (fitted(&sizes), source(&sizes));
+        let lengths: Vec<usize> = (0..3).map(|r| modality.raw_features(&source.load(r).unwrap()).unwrap().len()).collect();
+        assert_eq!(lengths, [768; 3]);
+        assert!(matches!(modality.preview(&source.load(1).unwrap()).unwrap(), Preview::Png(_)));
+    }
+
+    #[test]
+    fn impossible_settings_are_refused_by_name() {
+        let refused = |config: ImageConfig| config.validate().unwrap_err().to_string();
+        assert!(refused(ImageConfig { size: Some(2), ..Default::default() }).contains("size = 2"));
+        assert!(refused(ImageConfig { channels: Some(4), ..Default::default() }).contains("channels = 4"));
+        assert!(refused(ImageConfig { encoder: "tiny".into(), ..Default::default() }).contains("\"tiny\""));
+        assert!(refused(ImageConfig { std: Some(vec![0.0]), ..Default::default() }).contains("std"));
+        let half = ImageConfig { mean: Some(vec![0.5]), ..Default::default() };
+        assert!(ImageModality::fit(&half, &source(&[(9, 9, 1)]), &[0]).is_err());
+    }
+
+    #[test]
+    fn a_quarter_turn_turns_the_weak_view() {
+        let (modality, source) = (fitted(&[(32, 32, 1)]), source(&[(32, 32, 1)]));
+        let image = source.load(0).unwrap();
+        let turned = |class| modality.transform(&image, class, &mut Key::new(0, Purpose::Augment).rng()).unwrap();
+        assert_eq!(transform::quarter_turns(&turned(0), 3).unwrap(), turned(3));
+        assert!(modality.transform(&image, 4, &mut Key::new(0, Purpose::Augment).rng()).is_err());
     }
 }

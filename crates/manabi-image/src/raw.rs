@@ -16,3 +16,17 @@ pub fn raw_features(image: &Image, size: usize, channels: usize) -> Vec<f32> {
     let side = side(size, channels);
     with_channels(resample(image, Region::whole(image), side, side), image.channels, channels)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::Pixels;
+
+    #[test]
+    fn a_small_grey_image_is_its_own_raw_features() {
+        let image = Image::new(28, 28, 1, Pixels::U8((0..784).map(|i| i as u8).collect())).unwrap();
+        assert_eq!(raw_features(&image, 28, 1), image.to_f32());
+        assert_eq!(raw_features(&image, 28, 3).len(), 768);
+        assert_eq!(raw_features(&image, 64, 1).len(), 1024);
+    }
+}

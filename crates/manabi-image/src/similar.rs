@@ -117,3 +117,37 @@ fn collect(leader: &[usize]) -> Vec<Vec<usize>> {
     }
     groups.into_values().filter(|rows| rows.len() > 1).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A smooth picture of its own for each `kind`, shifted in brightness and with a little noise.
+    fn photo(kind: usize, noise: usize, brightness: u8) -> Image {
+        let value = |i: usize| {
+            let (x, y) = ((i % 64) as f32, (i / 64) as f32);
+            let wave = (x * (0.05 + 0.04 * kind as f32)).sin() + (y * (0.3 - 0.05 * kind as f32)).cos();
+            (100.0 + 40.0 * wave) as u8 + brightness + (i * noise % 3) as u8
+        };
+        Image::new(64, 64, 1, Pixels::U8((0..4096).map(value).collect())).unwrap()
+    }
+
+    fn groups(images: &[Image]) -> Duplicates {
+        group(&images.iter().map(signature).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn copies_are_exact_and_noisy_or_brighter_copies_near_duplicates() {
+        let found = groups(&[photo(0, 0, 0), photo(1, 0, 0), photo(0, 0, 0), photo(1, 7, 9), photo(2, 0, 0)]);
+        assert_eq!(found.exact, [vec![0, 2]]);
+        assert_eq!(found.near, [vec![0, 2], vec![1, 3]]);
+    }
+
+    #[test]
+    fn flat_and_tiny_images_are_only_compared_by_content() {
+        let flat = |v| Image::new(64, 64, 1, Pixels::U8(vec![v; 4096])).unwrap();
+        let tiny = |v| Image::new(8, 8, 1, Pixels::U8((0..64).map(|i| i + v).collect())).unwrap();
+        let found = groups(&[flat(1), flat(2), flat(1), tiny(0), tiny(1)]);
+        assert_eq!((found.exact, found.near), (vec![vec![0, 2]], vec![vec![0, 2]]));
+    }
+}

@@ -47,3 +47,31 @@ fn add(to: &mut [f32], from: &[f32], weight: f32) {
         *to += from * weight;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::reference::*, *};
+
+    #[test]
+    fn blur_is_torchvisions() {
+        // gaussian_blur(t, [3, 3], [0.8, 0.8])
+        let mut values = pattern(3, 4, 5);
+        gaussian(&mut values, 5, 4, 3, 0.8);
+        let expected = [0.391082, 0.471195, 0.528805, 0.52773, 0.53952, 0.5, 0.379496, 0.44861, 0.471195, 0.518009];
+        assert_figures(&values, expected, 30.22995);
+        // gaussian_blur(pattern(1, 7, 6), [5, 5], [1.5, 1.5])
+        let mut values = pattern(1, 7, 6);
+        gaussian(&mut values, 6, 7, 5, 1.5);
+        let expected = [0.480516, 0.503187, 0.506732, 0.491533, 0.456404, 0.457555, 0.489477, 0.504858];
+        assert_starts(&values, &expected, 20.65856);
+    }
+
+    #[test]
+    fn tiny_images_and_a_flat_one_survive() {
+        for side in 1..4 {
+            let mut values = vec![0.25; side * side];
+            gaussian(&mut values, side, side, 9, 2.0);
+            assert!(values.iter().all(|v| (v - 0.25).abs() < 1e-6));
+        }
+    }
+}

@@ -138,3 +138,64 @@ fn thirds(values: &mut [f32]) -> (&mut [f32], &mut [f32], &mut [f32]) {
     let (g, b) = rest.split_at_mut(n);
     (r, g, b)
 }
+
+#[cfg(test)]
+mod tests {
+    use manabi_core::rng::{Key, Purpose};
+
+    use super::{super::reference::*, *};
+
+    fn after(operation: impl Fn(&mut [f32])) -> Vec<f32> {
+        let mut values = pattern(3, 4, 5);
+        operation(&mut values);
+        values
+    }
+
+    #[test]
+    fn brightness_is_torchvisions() {
+        // adjust_brightness(t, 1.4)
+        let expected = [0.0, 0.127273, 1.0, 0.890909, 0.572727, 0.7, 0.318182, 0.445455, 0.127273, 1.0];
+        assert_figures(&after(|v| brightness(v, 1.4)), expected, 38.55454);
+    }
+
+    #[test]
+    fn contrast_is_torchvisions() {
+        // adjust_contrast(t, 0.5), adjust_contrast(t, 1.6)
+        let expected = [0.252543, 0.297998, 0.707089, 0.570725, 0.457089, 0.502543, 0.36618, 0.411634, 0.297998, 0.707089];
+        assert_figures(&after(|v| contrast(v, 3, 0.5)), expected, 30.35715);
+        let expected = [0.0, 0.0, 1.0, 0.71513, 0.351493, 0.496948, 0.060584, 0.206039, 0.0, 1.0];
+        assert_figures(&after(|v| contrast(v, 3, 1.6)), expected, 30.24169);
+    }
+
+    #[test]
+    fn saturation_is_torchvisions() {
+        // adjust_saturation(t, 0.3), adjust_saturation(t, 1.7)
+        let expected = [0.279618, 0.370521, 0.675641, 0.470527, 0.462011, 0.552914, 0.3478, 0.438703, 0.430186, 0.599993];
+        assert_figures(&after(|v| saturation(v, 0.3)), expected, 30.33636);
+        let expected = [0.0, 0.0, 1.0, 0.8022, 0.356171, 0.447086, 0.106745, 0.197661, 0.0, 1.0];
+        assert_figures(&after(|v| saturation(v, 1.7)), expected, 30.42844);
+    }
+
+    #[test]
+    fn hue_is_torchvisions() {
+        // adjust_hue(t, 0.1), adjust_hue(t, -0.4), adjust_hue(t, 0.5)
+        let expected = [0.0, 0.090909, 0.827273, 0.636364, 0.818182, 0.909091, 0.609091, 0.7, 0.090909, 0.754545];
+        assert_figures(&after(|v| hue(v, 0.1)), expected, 35.35455);
+        let expected = [0.636364, 0.727273, 0.172728, 0.0, 0.0, 0.090909, 0.027272, 0.118182, 0.909091, 0.427273];
+        assert_figures(&after(|v| hue(v, -0.4)), expected, 25.46364);
+        let expected = [0.636364, 0.727273, 0.090909, 0.0, 0.409091, 0.5, 0.409091, 0.5, 0.909091, 0.272727];
+        assert_figures(&after(|v| hue(v, 0.5)), expected, 30.40908);
+    }
+
+    #[test]
+    fn jitter_of_nothing_changes_nothing_and_grey_images_keep_no_colour() {
+        let mut rng = Key::new(0, Purpose::Augment).rng();
+        let none = Jitter { brightness: 0.0, contrast: 0.0, saturation: 0.0, hue: 0.0 };
+        assert_eq!(after(|v| none.apply(v, 3, &mut rng.clone())), pattern(3, 4, 5));
+        let all = Jitter { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.5 };
+        let mut grey = pattern(1, 4, 5).repeat(3);
+        all.apply(&mut grey, 3, &mut rng);
+        assert!((0..20).all(|i| (grey[i] - grey[20 + i]).abs() < 1e-5 && (grey[i] - grey[40 + i]).abs() < 1e-5));
+        assert!(grey.iter().all(|v| (0.0..=1.0).contains(v)));
+    }
+}

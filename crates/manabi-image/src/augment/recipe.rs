@@ -99,3 +99,63 @@ impl Recipe<'_> {
         Image::from_f32(size, size, self.channels, with_channels(values, image.channels, self.channels))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use manabi_core::rng::{Key, Purpose};
+
+    use super::*;
+    use crate::image::Pixels;
+
+    fn photo(channels: usize) -> Image {
+        Image::new(40, 30, channels, Pixels::U8((0..1200 * channels).map(|i| (i * i % 251) as u8).collect())).unwrap()
+    }
+
+    fn view(config: &AugmentConfig, channels: usize, kind: ViewKind, sample: u64) -> Image {
+        let recipe = Recipe { config, size: 32, channels };
+        recipe.view(&photo(channels), kind, &mut Key::new(3, Purpose::Augment).sample(sample).rng()).unwrap()
+    }
+
+    #[test]
+    fn the_same_stream_gives_the_same_view_and_another_one_does_not() {
+        let config = AugmentConfig::default();
+        for kind in [ViewKind::Weak, ViewKind::Supervised, ViewKind::Strong(0), ViewKind::Local] {
+            assert_eq!(view(&config, 3, kind, 1), view(&config, 3, kind, 1));
+            assert_ne!(view(&config, 3, kind, 1), view(&config, 3, kind, 2));
+        }
+        assert_eq!(view(&config, 3, ViewKind::Eval, 1), view(&config, 3, ViewKind::Eval, 2));
+    }
+
+    #[test]
+    fn every_view_stays_between_black_and_white() {
+        let config = AugmentConfig { blur: Some(1.0), solarise: 1.0, erase: 1.0, rotate: 20.0, flip_vertical: 0.5, ..Default::default() };
+        for channels in [1, 3] {
+            for sample in 0..200 {
+                let v = view(&config, channels, ViewKind::Strong((sample % 2) as u32), sample);
+                assert!(v.to_f32().iter().all(|v| (-1e-6..=1.0 + 1e-6).contains(v)));
+            }
+        }
+    }
+
+    #[test]
+    fn colour_operations_are_off_for_grey_images() {
+        let sure = AugmentConfig { grey: 1.0, solarise: 1.0, jitter: 0.0, ..Default::default() };
+        let never = AugmentConfig { grey: 0.0, solarise: 0.0, ..sure.clone() };
+        for sample in 0..20 {
+            assert_eq!(view(&sure, 1, ViewKind::Strong(1), sample), view(&never, 1, ViewKind::Strong(1), sample));
+        }
+    }
+
+    #[test]
+    fn flips_can_be_switched_off() {
+        // Without flips every weak view of a ramp still rises from left to right.
+        let ramp = Image::from_f32(32, 32, 1, (0..1024).map(|i| (i % 32) as f32 / 31.0).collect()).unwrap();
+        let rises = |flip: f32, sample: u64| {
+            let config = AugmentConfig { flip, ..Default::default() };
+            let recipe = Recipe { config: &config, size: 32, channels: 1 };
+            let v = recipe.view(&ramp, ViewKind::Weak, &mut Key::new(0, Purpose::Augment).sample(sample).rng()).unwrap().to_f32();
+            v[31] > v[0]
+        };
+        assert!((0..50).all(|s| rises(0.0, s)) && (0..50).all(|s| !rises(1.0, s)));
+    }
+}
