@@ -60,6 +60,9 @@ pub trait Modality: Clone + Send + Sync + 'static {
     /// The resolved settings: `fit` on them gives the same instance without looking at data.
     fn config(&self) -> &Self::Config;
 
+    /// What `manabi inspect` says of a dataset beyond counts and labels: `(name, value)`.
+    fn describe(source: &dyn Source<Self::Sample>) -> Result<Vec<(String, String)>>;
+
     /// One augmented view.
     fn augment(&self, sample: &Self::Sample, view: ViewKind, rng: &mut Rng) -> Result<Self::Sample>;
 

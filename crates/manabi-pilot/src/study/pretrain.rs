@@ -92,6 +92,11 @@ impl<M: Modality> Input<'_, M> {
         Ok((step, (trainer.plan().batch * views) as f64 / step))
     }
 
+    /// Views a second in training, for an evaluation without pre-training.
+    pub fn rows_per_second(&self) -> Result<f64> {
+        Ok(self.rate()?.1)
+    }
+
     /// Measures, plans and trains.
     pub fn run(&self, watch: &mut Stopwatch, recorder: &mut Recorder) -> Result<Pretrained> {
         let (step, rows_per_second) = self.rate()?;

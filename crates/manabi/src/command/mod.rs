@@ -1,4 +1,32 @@
 //! One file a verb.
 
 pub mod data;
+pub mod embed;
+pub mod evaluate;
+pub mod finetune;
+pub mod inspect;
 pub mod methods;
+pub mod pilot;
+pub mod predict;
+pub mod pretrain;
+pub mod resolve;
+pub mod run_config;
+pub mod trained;
+
+/// What every verb is told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Global {
+    /// No progress.
+    pub quiet: bool,
+    /// Results as JSON.
+    pub json: bool,
+}
+
+impl Global {
+    /// A line of progress, on standard error.
+    pub fn say(&self, message: &str) {
+        if !self.quiet {
+            eprintln!("{message}");
+        }
+    }
+}
