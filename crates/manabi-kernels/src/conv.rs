@@ -5,6 +5,7 @@
 //! gradients. The way to compute it is chosen by shape: see `im2col` and `winograd`.
 
 mod im2col;
+mod winograd;
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Tensor, bail};
 
@@ -120,14 +121,15 @@ impl CustomOp2 for Conv2d {
     fn cpu_fwd(&self, s1: &CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Forward {
         let g = &self.geometry;
         let (x, w) = (slice(s1, l1, self.name())?, slice(s2, l2, self.name())?);
-        let y = im2col::forward(g, x, w)?;
+        let y = if winograd::applies(g) { winograd::forward(g, x, w) } else { im2col::forward(g, x, w) }?;
         Ok((CpuStorage::F32(y), (g.n, g.co, g.oh, g.ow).into()))
     }
 
     fn bwd(&self, x: &Tensor, w: &Tensor, _: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let g = &self.geometry;
         let wanted = (self.input_grad && x.track_op(), w.track_op());
-        let (gx, gw) = with(x, |x| with(w, |w| with(grad, |grad| im2col::backward(g, x, w, grad, wanted))))?;
+        let backward = if winograd::applies(g) { winograd::backward } else { im2col::backward };
+        let (gx, gw) = with(x, |x| with(w, |w| with(grad, |grad| backward(g, x, w, grad, wanted))))?;
         let tensor = |values: Option<Vec<f32>>, like| values.map(|v| tensor_like(v, like)).transpose();
         Ok((tensor(gx, x)?, tensor(gw, w)?))
     }
