@@ -156,15 +156,19 @@ impl CheckpointStore {
         read(&self.path(step))
     }
 
-    /// Keeps the newest `last` complete checkpoints and `best`; removes older ones of `config`, and
-    /// what an interrupted save left behind. Never removes what it does not recognise as its own.
-    pub fn retain(&self, config: &str, last: usize, best: Option<u64>) -> Result<()> {
+    /// Keeps `current`, which was just saved, the `last - 1` before it and `best`; removes the others of
+    /// `config` and what an interrupted save left behind. Never removes what it does not recognise as its own.
+    ///
+    /// One of a later step can only be a damaged one that a resume passed over: it goes too,
+    /// and does not count among the last.
+    pub fn retain(&self, config: &str, current: u64, last: usize, best: Option<u64>) -> Result<()> {
         let own: Vec<u64> = self
             .steps()?
             .into_iter()
             .filter(|&step| manifest(&self.path(step)).is_ok_and(|m| m.config == config))
             .collect();
-        for &step in own.iter().rev().skip(last.max(1)) {
+        let (past, later): (Vec<u64>, Vec<u64>) = own.into_iter().partition(|&step| step <= current);
+        for &step in later.iter().chain(past.iter().rev().skip(last.max(1))) {
             if Some(step) != best {
                 self.files.remove_dir(&self.path(step))?;
             }
@@ -334,10 +338,23 @@ mod tests {
         fs::create_dir(dir.path().join("checkpoints/step-3000000")).unwrap();
         fs::create_dir(dir.path().join("checkpoints/notes")).unwrap();
         fs::create_dir(dir.path().join("checkpoints/.tmp-step-9-1")).unwrap();
-        store.retain("c", 1, Some(2)).unwrap();
+        store.retain("c", 4, 1, Some(2)).unwrap();
         assert_eq!(store.steps().unwrap(), [0, 2, 4, 3_000_000]);
         assert!(dir.path().join("checkpoints/notes").exists());
         assert!(!dir.path().join("checkpoints/.tmp-step-9-1").exists());
+    }
+
+    #[test]
+    fn a_damaged_later_one_never_takes_the_place_of_a_good_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path());
+        for step in [8, 10, 9] {
+            store.save(&checkpoint(step)).unwrap();
+        }
+        fs::write(dir.path().join("checkpoints/step-10/model.safetensors"), b"cut").unwrap();
+        store.retain("c", 9, 1, None).unwrap();
+        assert_eq!(store.steps().unwrap(), [9]);
+        assert_eq!(store.latest().unwrap().unwrap().checkpoint.step, 9);
     }
 
     #[test]

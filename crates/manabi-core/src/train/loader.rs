@@ -66,6 +66,7 @@ pub struct LoadJob<'a, M: Modality> {
     pub device: Device,
 }
 
+type Make<'a, S> = dyn Fn(&S, &mut Rng) -> Result<S> + Sync + 'a;
 type Drawn<S> = (usize, Arc<S>, Vec<(usize, Skipped)>);
 
 impl<M: Modality> LoadJob<'_, M> {
@@ -77,7 +78,7 @@ impl<M: Modality> LoadJob<'_, M> {
         let drawn: Vec<Drawn<M::Sample>> =
             rows.into_par_iter().map(|row| self.draw(epoch, row)).collect::<Result<_>>()?;
         let samples: Vec<usize> = drawn.iter().map(|d| d.0).collect();
-        let view = |number: u32, make: &(dyn Fn(&M::Sample, &mut Rng) -> Result<M::Sample> + Sync)| {
+        let view = |number: u32, make: &Make<M::Sample>| {
             drawn
                 .par_iter()
                 .map(|(row, sample, _)| make(sample, &mut key.sample(*row as u64).view(number).rng()))
@@ -196,7 +197,7 @@ impl<'scope, B: Send + 'static> Loader<'scope, B> {
     }
 
     /// The next batch; `None` after the last.
-    pub fn next(&mut self) -> Result<Option<Batch<B>>> {
+    pub fn next_batch(&mut self) -> Result<Option<Batch<B>>> {
         match self.receiver.as_ref().map(Receiver::recv) {
             Some(Ok(batch)) => batch.map(Some),
             _ => Ok(None),
@@ -238,7 +239,7 @@ mod tests {
             };
             let mut loader = Loader::spawn(scope, job, steps, 2, workers)?;
             let mut all = Vec::new();
-            while let Some(batch) = loader.next()? {
+            while let Some(batch) = loader.next_batch()? {
                 all.push(batch);
             }
             Ok(all)
@@ -311,7 +312,7 @@ mod tests {
                 device: Device::Cpu,
             };
             let mut loader = Loader::spawn(scope, job, 0..1_000_000, 2, 1).unwrap();
-            let batch = loader.next().unwrap().unwrap();
+            let batch = loader.next_batch().unwrap().unwrap();
             assert_eq!(batch.labels, [0, 1, 0, 1]);
             assert_eq!(batch.views[0].dims(), [4, 4]);
         });

@@ -100,7 +100,7 @@ pub fn feature_health(features: &Tensor, second: Option<&Tensor>) -> Result<Heal
             pairs += 1.0;
         }
     }
-    let uniformity = if pairs > 0.0 { (potential / pairs as f64).ln() } else { 0.0 };
+    let uniformity = if pairs > 0.0 { (potential / pairs).ln() } else { 0.0 };
     // 0.02 means a cosine of 0.9996 between any two samples; an untrained network has 0.1 and more.
     let verdict = if n >= 2 && spread < 0.02 {
         Verdict::Constant

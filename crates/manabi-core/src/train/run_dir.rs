@@ -42,7 +42,7 @@ const LOCK: &str = ".lock";
 pub struct RunDir {
     root: PathBuf,
     resumed: bool,
-    _lock: File,
+    lock: File,
 }
 
 impl RunDir {
@@ -67,7 +67,7 @@ impl RunDir {
                 remove(&root.join(name))?;
             }
         }
-        Ok(Self { resumed: occupied && existing == Existing::Resume, root, _lock: lock })
+        Ok(Self { resumed: occupied && existing == Existing::Resume, root, lock })
     }
 
     /// The folder.
@@ -108,6 +108,13 @@ impl RunDir {
     /// Writes a file of the run whole (`config.toml`, `report.json`).
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         super::write_atomic(&self.root.join(name), bytes)
+    }
+}
+
+impl Drop for RunDir {
+    fn drop(&mut self) {
+        // Closing is not enough: a child process that is just being started holds a copy of the open file.
+        let _ = self.lock.unlock();
     }
 }
 

@@ -94,6 +94,7 @@ impl<M: Modality> Trainer<'_, M> {
     /// Continues from the newest usable checkpoint of the run folder; the step, or `None` if there is none.
     /// Damaged ones are passed over and named in the second value.
     pub fn resume(&mut self) -> Result<(Option<u64>, Vec<String>)> {
+        self.looked_for_checkpoints = true;
         let Some(store) = self.store() else { return Ok((None, Vec::new())) };
         let Some(found) = store.latest()? else { return Ok((None, Vec::new())) };
         self.restore(&found.checkpoint)?;
@@ -109,7 +110,18 @@ impl<M: Modality> Trainer<'_, M> {
         }
         let checkpoint = self.capture()?;
         store.save(&checkpoint)?;
-        store.retain(&checkpoint.config, self.config.keep, self.state.best.map(|b| b.step))
+        store.retain(&checkpoint.config, checkpoint.step, self.config.keep, self.state.best.map(|b| b.step))
+    }
+
+    /// Refuses to start from nothing where checkpoints lie: they would be taken for this run's.
+    pub(super) fn check_fresh(&self) -> Result<()> {
+        match (self.run, self.store()) {
+            (Some(run), Some(store)) if !self.looked_for_checkpoints && !store.steps()?.is_empty() => Err(Error::file(
+                run.path(),
+                "holds checkpoints of an earlier run; continue it with --resume or replace it with --overwrite",
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn store(&self) -> Option<CheckpointStore> {

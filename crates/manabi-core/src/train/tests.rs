@@ -166,6 +166,8 @@ fn a_checkpoint_of_other_settings_is_refused_by_name() {
     let mut other = world.trainer(TrainConfig { lr: Some(0.5), ..config() }, Some(&run));
     let message = other.resume().unwrap_err().to_string();
     assert!(message.contains("other settings of: training"), "{message}");
+    let message = world.trainer(config(), Some(&run)).run(&mut Quiet).unwrap_err().to_string();
+    assert!(message.contains("holds checkpoints of an earlier run"), "{message}");
 }
 
 #[test]

@@ -99,6 +99,7 @@ pub struct Trainer<'a, M: Modality> {
     pub(super) optimizer: Optimizer,
     pub(super) state: RunState,
     pub(super) files: Files,
+    pub(super) looked_for_checkpoints: bool,
     clock: Arc<dyn Clock>,
     signals: Option<&'a Signals>,
     stop: Option<Box<dyn Fn() -> bool + 'a>>,
@@ -167,6 +168,7 @@ impl<'a, M: Modality> Trainer<'a, M> {
             optimizer,
             state,
             files: Files::default(),
+            looked_for_checkpoints: false,
             clock: Arc::new(SystemClock::default()),
             signals: None,
             stop: None,
@@ -236,6 +238,7 @@ impl<'a, M: Modality> Trainer<'a, M> {
 
     /// Trains to the end of the plan (or a signal, or the stop condition).
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<Summary> {
+        self.check_fresh()?;
         let first = self.state.step;
         let start = self.clock.now();
         let mut logs = self.open_logs()?;
@@ -255,7 +258,7 @@ impl<'a, M: Modality> Trainer<'a, M> {
                     stopped = Stopped::Deadline;
                     break;
                 }
-                let Some(batch) = loader.next()? else {
+                let Some(batch) = loader.next_batch()? else {
                     return Err(Error::data(format!("the loader ended before step {}", self.state.step)));
                 };
                 self.count_skipped(&batch, observer)?;
@@ -269,10 +272,10 @@ impl<'a, M: Modality> Trainer<'a, M> {
                 if self.is_due(self.config.monitor_every) {
                     health = Some(self.look(&outcome, &mut figures, observer)?);
                 }
-                if self.config.probe_every > 0 && self.is_due(self.config.probe_every) {
-                    if let Some(probe) = &mut self.probe {
-                        figures.extend(probe(self.encoder.as_ref())?);
-                    }
+                if self.is_due(self.config.probe_every)
+                    && let Some(probe) = &mut self.probe
+                {
+                    figures.extend(probe(self.encoder.as_ref())?);
                 }
                 if self.is_due(self.config.log_every) || !figures.is_empty() {
                     history.push((self.state.step, outcome.loss));
@@ -282,7 +285,7 @@ impl<'a, M: Modality> Trainer<'a, M> {
                 observer.step(&self.report(&outcome, first, seconds));
                 let now = self.clock.now();
                 let by_time = (now - saved_at).as_secs_f64() >= self.config.checkpoint_seconds;
-                let by_steps = self.config.checkpoint_steps.is_some_and(|n| self.state.step % n == 0);
+                let by_steps = self.config.checkpoint_steps.is_some_and(|n| self.state.step.is_multiple_of(n));
                 if self.state.step < self.plan.steps && (by_time || by_steps) {
                     self.save_with(logs.as_mut())?;
                     saved_at = self.clock.now();
@@ -329,7 +332,7 @@ impl<'a, M: Modality> Trainer<'a, M> {
                 if done == 2 {
                     start = clock.now();
                 }
-                if let Some(batch) = loader.next()? {
+                if let Some(batch) = loader.next_batch()? {
                     self.update(&batch)?;
                 }
             }
@@ -360,7 +363,7 @@ impl<'a, M: Modality> Trainer<'a, M> {
     /// True at every `every`-th step, the first and the last.
     fn is_due(&self, every: u64) -> bool {
         let step = self.state.step;
-        every > 0 && (step % every == 0 || step == 1 || step == self.plan.steps)
+        every > 0 && (step.is_multiple_of(every) || step == 1 || step == self.plan.steps)
     }
 
     fn count_skipped(&mut self, batch: &Batch<M::Batch>, observer: &mut dyn Observer) -> Result<()> {
