@@ -87,6 +87,32 @@ pub fn collapsed() -> Report {
     report
 }
 
+/// A short report in which every key occurs, as docs/FORMATS.md shows it.
+pub fn documented() -> Report {
+    let mut report = report();
+    report.rows.retain(|row| row.labels == 12);
+    report.comparisons.retain(|one| one.labels == 12 && one.a == Representation::SslLinear);
+    report.findings.risks = vec![
+        Risk::Collapse,
+        Risk::FewSamples { samples: 320 },
+        Risk::FewLabels { classes: 1, smallest: "stain".into(), labels: 4 },
+        Risk::FewSeeds { seeds: 2 },
+    ];
+    report.comparisons.truncate(1);
+    report.monitor.curve.truncate(1);
+    report.label_free.truncate(1);
+    report.inventory.classes.truncate(2);
+    report.inventory.skipped.truncate(1);
+    report.embedding_map.points.truncate(1);
+    report.neighbours = report.neighbours.split_off(report.neighbours.len() - 1);
+    let uri = "data:image/png;base64,iVBORw0KGgo=".to_string();
+    report.neighbours[0].preview = Preview::DataUri { uri, alt: "a part, scratch".into() };
+    report.next.truncate(1);
+    report.method.settings.truncate(1);
+    report.method.evaluation.truncate(1);
+    report
+}
+
 fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     for (representation, method, scores) in SCORES {
@@ -98,8 +124,8 @@ fn rows() -> Vec<Row> {
                 labels: LABELS[index],
                 fraction: [0.01, 0.05, 0.2, 1.0][index],
                 mean,
-                low: mean - half,
-                high: mean + half * 0.9,
+                low: tidy(mean - half),
+                high: tidy(mean + half * 0.9),
                 seeds: 5,
             });
         }
@@ -107,12 +133,17 @@ fn rows() -> Vec<Row> {
     rows
 }
 
+/// Four decimals, as a measured figure would have.
+fn tidy(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}
+
 fn comparisons() -> Vec<Comparison> {
     let rows = rows();
     let mut comparisons = Vec::new();
     for a in rows.iter().filter(|row| matches!(row.representation, Representation::SslLinear | Representation::SslFinetune)) {
         for b in rows.iter().filter(|row| !row.representation.is_ssl() && row.labels == a.labels) {
-            let (difference, half) = (a.mean - b.mean, (a.high - a.low) * 0.6);
+            let (difference, half) = (tidy(a.mean - b.mean), (a.high - a.low) * 0.6);
             comparisons.push(Comparison {
                 a: a.representation,
                 a_method: a.method.clone(),
@@ -121,9 +152,9 @@ fn comparisons() -> Vec<Comparison> {
                 labels: a.labels,
                 fraction: a.fraction,
                 difference,
-                low: difference - half,
-                high: difference + half,
-                p: Some((-3.2 * (difference / half).abs()).exp()),
+                low: tidy(difference - half),
+                high: tidy(difference + half),
+                p: Some(tidy((-3.2 * (difference / half).abs()).exp())),
                 pairs: 5,
                 test: "paired bootstrap over seeds and test samples".into(),
             });
@@ -153,12 +184,12 @@ fn monitor() -> Monitor {
             CurvePoint {
                 epoch: t + 1.0,
                 step: (epoch + 1) * 102,
-                loss: Some(2.9 + 2.6 * left + 0.03 * wobble),
-                feature_std: Some(0.036 - 0.012 * left + 0.0004 * wobble),
-                effective_rank: Some(141.0 - 96.0 * left + 1.5 * wobble),
-                alignment: Some(0.34 + 0.4 * left + 0.006 * wobble),
-                uniformity: Some(-2.9 + 1.7 * left + 0.02 * wobble),
-                online_knn: Some(0.79 - 0.31 * left + 0.008 * wobble),
+                loss: Some(tidy(2.9 + 2.6 * left + 0.03 * wobble)),
+                feature_std: Some(tidy(0.036 - 0.012 * left + 0.0004 * wobble)),
+                effective_rank: Some(tidy(141.0 - 96.0 * left + 1.5 * wobble)),
+                alignment: Some(tidy(0.34 + 0.4 * left + 0.006 * wobble)),
+                uniformity: Some(tidy(-2.9 + 1.7 * left + 0.02 * wobble)),
+                online_knn: Some(tidy(0.79 - 0.31 * left + 0.008 * wobble)),
             }
         })
         .collect();
@@ -221,8 +252,8 @@ fn map() -> EmbeddingMap {
             let angle = class as f64 * 1.05;
             let mut near = || (0..4).map(|_| random()).sum::<f64>();
             MapPoint {
-                x: (3.1 * angle.cos() + near() * 1.3) * 1.2,
-                y: 2.4 * angle.sin() + near() * 1.2,
+                x: tidy((3.1 * angle.cos() + near() * 1.3) * 1.2),
+                y: tidy(2.4 * angle.sin() + near() * 1.2),
                 label: (index % 3 != 1).then(|| CLASSES[class].0.to_string()),
                 id: format!("2024-0{}/IMG_{index:04}.jpg", 1 + index % 9),
             }
@@ -245,7 +276,7 @@ fn neighbours() -> Vec<Query> {
                         id: format!("IMG_{:04}.jpg", 200 + class * 10 + rank),
                         label: Some(CLASSES[own].0.into()),
                         preview: preview(own, rank),
-                        similarity: 0.97 - 0.021 * rank as f64,
+                        similarity: tidy(0.97 - 0.021 * rank as f64),
                     }
                 })
                 .collect(),

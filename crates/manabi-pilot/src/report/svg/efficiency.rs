@@ -60,7 +60,9 @@ pub fn label_efficiency(rows: &[Row], metric: &str, width: Width) -> Markup {
                 text class="tick" text-anchor="middle" x=(px(at)) y=(px(bottom + 20.0)) { (count(row.labels)) }
                 text class="tick faint" text-anchor="middle" x=(px(at)) y=(px(bottom + 35.0)) { (label_fraction(row.fraction)) }
             }
-            text class="axis" text-anchor="middle" x=(px((left + right) / 2.0)) y=(px(tall - 4.0)) { "labels used (log scale) and share of the training split" }
+            text class="axis" text-anchor="middle" x=(px((left + right) / 2.0)) y=(px(tall - 4.0)) {
+                "labels used (log scale)" @if width == Width::Wide { " and share of the training split" }
+            }
             @for (index, line) in lines.iter().enumerate() {
                 // Error bars side by side: on top of one another nobody could tell whose they are.
                 @let shift = (index as f64 - (lines.len() - 1) as f64 / 2.0) * 3.0;
