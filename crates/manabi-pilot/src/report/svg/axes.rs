@@ -189,6 +189,6 @@ mod tests {
     fn a_coordinate_is_never_nan() {
         assert_eq!(px(f64::NAN), "0");
         assert_eq!(px(-0.01), "0");
-        assert_eq!(px(3.14159), "3.1");
+        assert_eq!(px(7.283), "7.3");
     }
 }
