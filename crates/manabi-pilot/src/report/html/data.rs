@@ -38,41 +38,65 @@ pub fn section(report: &Report) -> Markup {
 
 fn groups(inventory: &Inventory) -> String {
     match (&inventory.group_column, inventory.groups) {
-        (Some(column), Some(groups)) => format!("{} by \"{column}\"; none is on both sides of the split", count(groups)),
+        (Some(column), Some(groups)) => format!(
+            "{} by \"{column}\"; none is on both sides of the split",
+            count(groups)
+        ),
         (Some(column), None) => format!("by \"{column}\""),
         _ => "no group column; samples of one origin may be on both sides of the split".into(),
     }
 }
 
 fn classes(inventory: &Inventory) -> Markup {
-    let most = inventory.classes.iter().map(|class| class.count).max().unwrap_or_default();
+    let most = inventory
+        .classes
+        .iter()
+        .map(|class| class.count)
+        .max()
+        .unwrap_or_default();
     if most == 0 {
         return html! {};
     }
-    fold("Classes", inventory.classes.len(), scroll("Classes with their labelled samples", html! {
-        table {
-            thead { tr { th scope="col" { "Class" } th scope="col" class="num" { "Labelled" } th scope="col" { "Share of the largest" } } }
-            tbody { @for class in &inventory.classes { tr {
-                td class="path" { (class.name) }
-                td class="num" { (count(class.count)) }
-                td { span class="meter" aria-hidden="true" style=(format!("width:{:.1}em", class.count as f64 / most as f64 * 9.0)) {} }
-            } } }
-        }
-    }))
+    fold(
+        "Classes",
+        inventory.classes.len(),
+        scroll(
+            "Classes with their labelled samples",
+            html! {
+                table {
+                    thead { tr { th scope="col" { "Class" } th scope="col" class="num" { "Labelled" } th scope="col" { "Share of the largest" } } }
+                    tbody { @for class in &inventory.classes { tr {
+                        td class="path" { (class.name) }
+                        td class="num" { (count(class.count)) }
+                        td { span class="meter" aria-hidden="true" style=(format!("width:{:.1}em", class.count as f64 / most as f64 * 9.0)) {} }
+                    } } }
+                }
+            },
+        ),
+    )
 }
 
 fn skipped(inventory: &Inventory) -> Markup {
     if inventory.skipped.is_empty() {
         return html! {};
     }
-    let hidden = inventory.skipped_total.saturating_sub(inventory.skipped.len());
-    fold("Skipped files", inventory.skipped.len(), scroll("Skipped files with reasons", html! {
-        table {
-            thead { tr { th scope="col" { "File" } th scope="col" { "Reason" } } }
-            tbody { @for file in &inventory.skipped { tr { td class="path" { (file.path) } td { (file.reason) } } } }
-        }
-        @if hidden > 0 { p class="note" { "And " (count(hidden)) " more." } }
-    }))
+    let hidden = inventory
+        .skipped_total
+        .saturating_sub(inventory.skipped.len());
+    fold(
+        "Skipped files",
+        inventory.skipped.len(),
+        scroll(
+            "Skipped files with reasons",
+            html! {
+                table {
+                    thead { tr { th scope="col" { "File" } th scope="col" { "Reason" } } }
+                    tbody { @for file in &inventory.skipped { tr { td class="path" { (file.path) } td { (file.reason) } } } }
+                }
+                @if hidden > 0 { p class="note" { "And " (count(hidden)) " more." } }
+            },
+        ),
+    )
 }
 
 /// A long table folds away; a short one stands open under its heading.

@@ -49,17 +49,30 @@ fn row(query: &Query) -> Markup {
 /// A picture only if it is one and brings itself along; everything else is text.
 fn preview(preview: &Preview) -> Markup {
     match preview {
-        Preview::DataUri { uri, alt } if is_picture(uri) => html! { img src=(uri) alt=(alt) loading="lazy"; },
+        Preview::DataUri { uri, alt } if is_picture(uri) => {
+            html! { img src=(uri) alt=(alt) loading="lazy"; }
+        }
         Preview::DataUri { alt, .. } => html! { span class="text" { (alt) } },
-        Preview::Text(text) => html! { span class="text" { (text.chars().take(160).collect::<String>()) } },
+        Preview::Text(text) => {
+            html! { span class="text" { (text.chars().take(160).collect::<String>()) } }
+        }
     }
 }
 
 fn is_picture(uri: &str) -> bool {
-    ["data:image/png;base64,", "data:image/jpeg;base64,", "data:image/webp;base64,"]
-        .iter()
-        .filter_map(|start| uri.strip_prefix(start))
-        .any(|data| !data.is_empty() && data.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)))
+    [
+        "data:image/png;base64,",
+        "data:image/jpeg;base64,",
+        "data:image/webp;base64,",
+    ]
+    .iter()
+    .filter_map(|start| uri.strip_prefix(start))
+    .any(|data| {
+        !data.is_empty()
+            && data
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
+    })
 }
 
 #[cfg(test)]
@@ -69,14 +82,23 @@ mod tests {
     #[test]
     fn only_pictures_that_bring_themselves_along_are_shown() {
         assert!(is_picture("data:image/png;base64,iVBORw0KGgo="));
-        for bad in ["https://example.org/a.png", "data:text/html;base64,AAAA", "data:image/png;base64,\"><script>", "data:image/png;base64,"] {
+        for bad in [
+            "https://example.org/a.png",
+            "data:text/html;base64,AAAA",
+            "data:image/png;base64,\"><script>",
+            "data:image/png;base64,",
+        ] {
             assert!(!is_picture(bad), "{bad}");
         }
     }
 
     #[test]
     fn a_preview_that_is_no_picture_shows_its_words() {
-        let markup = preview(&Preview::DataUri { uri: "https://example.org/a.png".into(), alt: "a <crack>".into() }).into_string();
+        let markup = preview(&Preview::DataUri {
+            uri: "https://example.org/a.png".into(),
+            alt: "a <crack>".into(),
+        })
+        .into_string();
         assert!(!markup.contains("example.org") && markup.contains("a &lt;crack&gt;"));
     }
 }

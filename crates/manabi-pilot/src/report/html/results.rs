@@ -47,49 +47,77 @@ fn table(report: &Report) -> Markup {
     budgets.sort_by_key(|budget| budget.0);
     lines.sort_by_key(|line| line.0);
     let cell = |line: &(Representation, &str), labels| {
-        report.rows.iter().find(|row| (row.representation, row.method.as_str()) == *line && row.labels == labels)
+        report
+            .rows
+            .iter()
+            .find(|row| (row.representation, row.method.as_str()) == *line && row.labels == labels)
     };
     let best = |labels| {
-        report.rows.iter().filter(|row| row.labels == labels).map(|row| row.mean).fold(f64::NEG_INFINITY, f64::max)
+        report
+            .rows
+            .iter()
+            .filter(|row| row.labels == labels)
+            .map(|row| row.mean)
+            .fold(f64::NEG_INFINITY, f64::max)
     };
-    let seeds = report.rows.iter().map(|row| row.seeds).min().unwrap_or_default();
-    scroll("Scores by representation and number of labels", html! {
-        table {
-            thead { tr {
-                th scope="col" { "Representation" }
-                @for (labels, fraction) in &budgets {
-                    th scope="col" class="num" { (count(*labels)) " labels" span class="faint" { (label_fraction(*fraction)) } }
-                }
-            } }
-            tbody {
-                @for line in &lines {
-                    tr {
-                        th scope="row" { (Mark::of(line.0).swatch()) (line.0.name()) span class="faint" { (line.1) } }
-                        @for (labels, _) in &budgets {
-                            @match cell(line, *labels) {
-                                Some(row) => td class=(if row.mean >= best(*labels) { "num best" } else { "num" }) {
-                                    (percent(row.mean)) span class="faint" { (percent(row.low)) " to " (percent(row.high)) }
-                                },
-                                None => td class="num faint" { "–" },
+    let seeds = report
+        .rows
+        .iter()
+        .map(|row| row.seeds)
+        .min()
+        .unwrap_or_default();
+    scroll(
+        "Scores by representation and number of labels",
+        html! {
+            table {
+                thead { tr {
+                    th scope="col" { "Representation" }
+                    @for (labels, fraction) in &budgets {
+                        th scope="col" class="num" { (count(*labels)) " labels" span class="faint" { (label_fraction(*fraction)) } }
+                    }
+                } }
+                tbody {
+                    @for line in &lines {
+                        tr {
+                            th scope="row" { (Mark::of(line.0).swatch()) (line.0.name()) span class="faint" { (line.1) } }
+                            @for (labels, _) in &budgets {
+                                @match cell(line, *labels) {
+                                    Some(row) => td class=(if row.mean >= best(*labels) { "num best" } else { "num" }) {
+                                        (percent(row.mean)) span class="faint" { (percent(row.low)) " to " (percent(row.high)) }
+                                    },
+                                    None => td class="num faint" { "–" },
+                                }
                             }
                         }
                     }
                 }
             }
-        }
-        p class="note" { "Mean " (report.metric) " over at least " (seeds) " seeds with its 95 % interval; the best mean of each column is bold." }
-    })
+            p class="note" { "Mean " (report.metric) " over at least " (seeds) " seeds with its 95 % interval; the best mean of each column is bold." }
+        },
+    )
 }
 
 /// One line for each representation that was evaluated.
 fn meanings(rows: &[Row]) -> Markup {
     let meaning = |representation| match representation {
-        Representation::Raw => "The data as it is, such as pixels or averages, and a linear classifier on it. What needs no network at all.",
-        Representation::Random => "The same network with random weights. What the architecture gives without any training.",
-        Representation::Supervised => "The same network trained from scratch on these labels only. What one would do without self-supervision.",
-        Representation::SslKnn => "The self-supervised network, untouched; a sample gets the class of its nearest labelled neighbours.",
-        Representation::SslLinear => "The self-supervised network, untouched, and a linear classifier on its features. Quick and robust with few labels.",
-        Representation::SslFinetune => "The self-supervised network, trained on with these labels. Often the best with more labels, slower to train.",
+        Representation::Raw => {
+            "The data as it is, such as pixels or averages, and a linear classifier on it. What needs no network at all."
+        }
+        Representation::Random => {
+            "The same network with random weights. What the architecture gives without any training."
+        }
+        Representation::Supervised => {
+            "The same network trained from scratch on these labels only. What one would do without self-supervision."
+        }
+        Representation::SslKnn => {
+            "The self-supervised network, untouched; a sample gets the class of its nearest labelled neighbours."
+        }
+        Representation::SslLinear => {
+            "The self-supervised network, untouched, and a linear classifier on its features. Quick and robust with few labels."
+        }
+        Representation::SslFinetune => {
+            "The self-supervised network, trained on with these labels. Often the best with more labels, slower to train."
+        }
     };
     html! {
         dl class="base" {
@@ -104,7 +132,11 @@ fn meanings(rows: &[Row]) -> Markup {
 fn comparisons(comparisons: &[Comparison]) -> Markup {
     let mut pairs: Vec<_> = comparisons.iter().map(pair).collect();
     let mut budgets: Vec<usize> = comparisons.iter().map(|one| one.labels).collect();
-    let mut tests: Vec<&str> = comparisons.iter().map(|one| one.test.as_str()).filter(|test| !test.is_empty()).collect();
+    let mut tests: Vec<&str> = comparisons
+        .iter()
+        .map(|one| one.test.as_str())
+        .filter(|test| !test.is_empty())
+        .collect();
     pairs.sort_unstable();
     pairs.dedup();
     budgets.sort_unstable();
@@ -112,7 +144,13 @@ fn comparisons(comparisons: &[Comparison]) -> Markup {
     tests.sort_unstable();
     tests.dedup();
     // Methods are named only where a pair of representations occurs with several.
-    let several = |of: &Pair<'_>| pairs.iter().filter(|other| (other.0, other.1) == (of.0, of.1)).count() > 1;
+    let several = |of: &Pair<'_>| {
+        pairs
+            .iter()
+            .filter(|other| (other.0, other.1) == (of.0, of.1))
+            .count()
+            > 1
+    };
     html! {
         @if !pairs.is_empty() {
             h3 { "Paired comparisons" }
@@ -160,7 +198,7 @@ fn label_free(report: &Report) -> Markup {
                 table {
                     thead { tr { th scope="col" { "Figure" } th scope="col" { "Representation" } th scope="col" class="num" { "Value" } th scope="col" { "Meaning" } } }
                     tbody { @for one in &report.label_free { tr {
-                        td { (one.name) } td { (one.representation.name()) } td class="num" { (number(one.value)) } td { (one.meaning) }
+                        td { (one.name) } td { (one.representation.name()) } td class="num" { (number(one.value)) } td class="words" { (one.meaning) }
                     } } }
                 }
             }))

@@ -44,6 +44,7 @@ tbody th .swatch{margin-right:.45em;vertical-align:-1px}
 td.num,th.num{text-align:right;white-space:nowrap}
 td.best,td.told{font-weight:700}td.best .faint,td.told .faint{font-weight:400}
 td .faint,th .faint{display:block;font-size:.8rem;font-weight:400;white-space:nowrap}
+td.words{min-width:14rem}tbody th{min-width:8.6rem}
 td.path{overflow-wrap:anywhere;min-width:10rem}
 dl.base{margin:.5rem 0}dl.base dt{font-weight:600;margin-top:.45rem}dl.base dd{margin:0;max-width:72ch}
 figure{margin:1rem 0}
@@ -84,7 +85,7 @@ pre code{background:none;padding:0;font-size:1em}
 summary{cursor:pointer;margin:.6rem 0}
 @media (max-width:700px){body{font-size:15px}main,footer{padding:0 1rem}h1{font-size:1.4rem}
 .wide{display:none}.narrow{display:block}.cards{grid-template-columns:1fr 1fr;gap:.5rem}.cards b{font-size:1.15rem}
-.cards li{padding:.5rem .65rem}.verdict{padding:.8rem .9rem}.panels{grid-template-columns:1fr}.query{grid-template-columns:repeat(3,1fr)}}
+.cards li{padding:.5rem .65rem}.verdict{padding:.8rem .9rem}.panels{grid-template-columns:1fr}.query{grid-template-columns:repeat(4,1fr)}}
 @media print{:root{--bg:#fff;--fg:#000;--faint:#444;--edge:#bbb;--box:#fff;--k1:#56B4E9;--k3:#0072B2;--k2:#009E73;--k4:#D55E00;--grey:#9aa3ad;--yes:#007a59;--no:#b34700;--unclear:#7a5b00}
 body{font-size:10.5pt}main,footer{max-width:none;padding:0}.wide{display:block}.narrow{display:none}
 h2,h3{break-after:avoid}figure,.verdict,tr,.query li,.cards li,pre{break-inside:avoid}.scroll{overflow:visible}
