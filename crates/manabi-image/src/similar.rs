@@ -16,7 +16,7 @@ const SIDE: usize = 16;
 /// Correlation of two thumbnails from which images count as near-duplicates.
 const ALIKE: f32 = 0.99;
 /// More rows are not compared pair by pair; only equal content is found among them.
-pub const MAX_PAIRS_ROWS: usize = 5_000;
+pub const MAX_PAIRS_ROWS: usize = 10_000;
 /// Images smaller than this have too little detail to tell likeness from identity.
 pub const MIN_SIDE: usize = 48;
 
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn flat_and_tiny_images_are_only_compared_by_content() {
         let flat = |v| Image::new(64, 64, 1, Pixels::U8(vec![v; 4096])).unwrap();
-        let tiny = |v| Image::new(8, 8, 1, Pixels::U8((0..64).map(|i| i + v).collect())).unwrap();
+        let tiny = |v: u8| Image::new(8, 8, 1, Pixels::U8((0u8..64).map(|i| i + v).collect())).unwrap();
         let found = groups(&[flat(1), flat(2), flat(1), tiny(0), tiny(1)]);
         assert_eq!((found.exact, found.near), (vec![vec![0, 2]], vec![vec![0, 2]]));
     }

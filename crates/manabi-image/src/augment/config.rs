@@ -18,7 +18,7 @@ pub struct AugmentConfig {
     pub crop_supervised: f32,
     /// Smallest and largest share of the area that a local view keeps.
     pub crop_local: (f32, f32),
-    /// Side of a local view in pixels; half the working size if not given.
+    /// Side of a local view in pixels; about half the working size (a multiple of four) if not given.
     pub local_size: Option<usize>,
     /// Probability of mirroring left and right; 0 where sides matter (text, left and right parts).
     pub flip: f32,

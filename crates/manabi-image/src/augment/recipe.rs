@@ -40,9 +40,9 @@ impl Recipe<'_> {
         self.finish(values, image, self.size)
     }
 
-    /// Side of a local view.
+    /// Side of a local view: about half the size, a multiple of four.
     pub fn local_size(&self) -> usize {
-        self.config.local_size.unwrap_or((self.size / 2).max(4))
+        self.config.local_size.unwrap_or((self.size / 8 * 4).max(8))
     }
 
     fn supervised(&self, image: &Image, rng: &mut Rng) -> Result<Image> {

@@ -130,7 +130,7 @@ fn a_camera_held_upright_is_turned_by_its_exif_note() {
 
 proptest! {
     #[test]
-    fn no_bytes_make_the_decoder_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), kind in 0..3) {
+    fn no_bytes_make_the_decoder_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), kind in 0usize..3) {
         let start: &[u8] = [b"".as_slice(), b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR", b"\xff\xd8\xff\xe0\0\x10JFIF\0"][kind];
         let _ = decode_bytes(&[start, &bytes].concat(), 16);
     }
