@@ -26,7 +26,10 @@ pub const MAX_PIXELS: u64 = 100_000_000;
 pub fn decode_file(path: &Path, load_size: usize) -> Result<Image> {
     let length = std::fs::metadata(path).map_err(|e| Error::io(path, e))?.len();
     if length > MAX_FILE_BYTES {
-        return Err(Error::file(path, format!("{} MiB; files of at most {} MiB are read", length >> 20, MAX_FILE_BYTES >> 20)));
+        return Err(Error::file(
+            path,
+            format!("{} MiB; files of at most {} MiB are read", length >> 20, MAX_FILE_BYTES >> 20),
+        ));
     }
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
     decode_bytes(&bytes, load_size).map_err(|reason| Error::file(path, reason))
@@ -55,7 +58,10 @@ fn decode(bytes: &[u8], load_size: usize) -> std::result::Result<Image, String> 
     let mut decoder = reader.into_decoder().map_err(|e| e.to_string())?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(format!("{width}×{height} pixels; images of at most {} million pixels are read", MAX_PIXELS / 1_000_000));
+        return Err(format!(
+            "{width}×{height} pixels; images of at most {} million pixels are read",
+            MAX_PIXELS / 1_000_000
+        ));
     }
     if width == 0 || height == 0 {
         return Err(format!("{width}×{height} pixels"));

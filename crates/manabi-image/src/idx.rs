@@ -92,7 +92,8 @@ fn parts(path: &Path) -> Result<Vec<Part>> {
     // Both the packed and the unpacked form may lie there.
     let all = files.clone();
     files.retain(|f| f.extension().is_none_or(|e| e != "gz") || !all.contains(&f.with_extension("")));
-    let mut parts: Vec<Part> = files.into_iter().map(|images| Part { labels: labels_of(&images), split: split_of(&images), images }).collect();
+    let mut parts: Vec<Part> =
+        files.into_iter().map(|images| Part { labels: labels_of(&images), split: split_of(&images), images }).collect();
     parts.sort_by_key(|p| match p.split {
         Some(Split::Train) => 0,
         Some(Split::Valid) => 1,
@@ -119,7 +120,10 @@ fn split_of(images: &Path) -> Option<Split> {
 fn labels_of(images: &Path) -> Option<PathBuf> {
     let name = file_name(images).replace("images", "labels").replace("idx3", "idx1");
     let plain = name.strip_suffix(".gz").unwrap_or(&name);
-    [plain.to_string(), format!("{plain}.gz")].into_iter().map(|n| images.with_file_name(n)).find(|p| p != images && p.is_file())
+    [plain.to_string(), format!("{plain}.gz")]
+        .into_iter()
+        .map(|n| images.with_file_name(n))
+        .find(|p| p != images && p.is_file())
 }
 
 /// A file's content, unpacked where it is gzipped.
@@ -149,7 +153,10 @@ fn parse<const N: usize>(bytes: &[u8]) -> std::result::Result<([usize; N], &[u8]
         return Err(format!("{} bytes are too few for an IDX header", bytes.len()));
     }
     if bytes[..4] != [0, 0, 8, N as u8] {
-        return Err(format!("the header starts with {:02x?}; unsigned bytes in {N} dimensions start with [00, 00, 08, {N:02x}]", &bytes[..4]));
+        return Err(format!(
+            "the header starts with {:02x?}; unsigned bytes in {N} dimensions start with [00, 00, 08, {N:02x}]",
+            &bytes[..4]
+        ));
     }
     let mut dims = [0usize; N];
     for (dim, b) in dims.iter_mut().zip(bytes[4..header].chunks_exact(4)) {
@@ -217,7 +224,10 @@ mod tests {
         assert_eq!(listing.classes(), ["2", "10"]);
         let ids: Vec<_> = listing.entries.iter().map(|e| (e.id.as_str(), e.split, e.label.as_deref())).collect();
         let (train, test) = (Some(Split::Train), Some(Split::Test));
-        assert_eq!(ids, [("train/00000", train, Some("10")), ("train/00001", train, Some("2")), ("test/00000", test, None)]);
+        assert_eq!(
+            ids,
+            [("train/00000", train, Some("10")), ("train/00001", train, Some("2")), ("test/00000", test, None)]
+        );
         assert_eq!(images[1].pixels, Pixels::U8(vec![3, 4]));
     }
 

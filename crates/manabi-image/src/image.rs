@@ -57,11 +57,15 @@ impl Image {
     /// An image of its original size; the number of values must fit.
     pub fn new(width: usize, height: usize, channels: usize, pixels: Pixels) -> Result<Self> {
         if width == 0 || height == 0 || !matches!(channels, 1 | 3) {
-            return Err(Error::data(format!("an image of {width}×{height} pixels and {channels} channels (1 or 3 are known)")));
+            return Err(Error::data(format!(
+                "an image of {width}×{height} pixels and {channels} channels (1 or 3 are known)"
+            )));
         }
         if pixels.len() != width * height * channels {
             let found = pixels.len();
-            return Err(Error::data(format!("{found} values for an image of {width}×{height} pixels and {channels} channels")));
+            return Err(Error::data(format!(
+                "{found} values for an image of {width}×{height} pixels and {channels} channels"
+            )));
         }
         Ok(Self { width, height, channels, pixels, original: (width, height) })
     }

@@ -46,6 +46,30 @@ pub struct Inventory {
     pub near_duplicates: Vec<Vec<String>>,
 }
 
+impl Inventory {
+    /// The same as `(name, value)`, for a table.
+    pub fn facts(&self) -> Vec<(String, String)> {
+        let range = |r: &Range| {
+            if r.min == r.max { r.min.to_string() } else { format!("{} to {}, median {}", r.min, r.max, r.median) }
+        };
+        let groups = |groups: &[Vec<String>]| match groups {
+            [] => "none".to_string(),
+            [first, ..] => {
+                let rows: usize = groups.iter().map(Vec::len).sum();
+                format!("{rows} images in {} groups, such as {} and {}", groups.len(), first[0], first[1])
+            }
+        };
+        vec![
+            ("width, pixels".into(), range(&self.width)),
+            ("height, pixels".into(), range(&self.height)),
+            ("in colour".into(), format!("{} of {}", self.colour, self.images)),
+            ("16 bits a value".into(), format!("{} of {}", self.deep, self.images)),
+            ("equal content".into(), groups(&self.duplicates)),
+            ("nearly equal content".into(), groups(&self.near_duplicates)),
+        ]
+    }
+}
+
 /// Looks at every image of `source`; `None` if there is none.
 pub fn inspect(source: &dyn Source<Image>) -> Result<Option<Inventory>> {
     let seen: Vec<(usize, usize, bool, bool, Signature)> = (0..source.len())

@@ -15,6 +15,7 @@ use crate::{
     augment::{AugmentConfig, Recipe},
     collate, encoder,
     image::Image,
+    inspect::inspect,
     normalise::{Statistics, spread, statistics},
     open, preview, raw, transform,
 };
@@ -105,7 +106,11 @@ impl ImageModality {
     }
 
     fn recipe(&self) -> Recipe<'_> {
-        Recipe { config: &self.config.augment, size: self.size, channels: self.channels }
+        // A Transformer's positions fix its input size; convolutions take any.
+        let fixed = self.config.encoder.starts_with("vit");
+        let smaller = if fixed { self.size } else { (self.size * 3 / 4 / 4 * 4).max(8) };
+        let strong_size = self.config.augment.strong_size.filter(|_| !fixed).unwrap_or(smaller);
+        Recipe { config: &self.config.augment, size: self.size, strong_size, channels: self.channels }
     }
 }
 
@@ -160,7 +165,9 @@ impl Modality for ImageModality {
         };
         if statistics.mean.len() != channels || statistics.std.len() != channels {
             let (means, stds) = (statistics.mean.len(), statistics.std.len());
-            return Err(Error::config(format!("{channels} channels, but {means} means and {stds} standard deviations")));
+            return Err(Error::config(format!(
+                "{channels} channels, but {means} means and {stds} standard deviations"
+            )));
         }
         let config = ImageConfig {
             size: Some(size),
@@ -175,6 +182,10 @@ impl Modality for ImageModality {
 
     fn config(&self) -> &ImageConfig {
         &self.config
+    }
+
+    fn describe(source: &dyn Source<Image>) -> Result<Vec<(String, String)>> {
+        Ok(inspect(source)?.map_or_else(Vec::new, |inventory| inventory.facts()))
     }
 
     fn augment(&self, sample: &Image, view: ViewKind, rng: &mut Rng) -> Result<Image> {
@@ -261,9 +272,22 @@ mod tests {
     fn views_of_any_image_become_one_batch_of_finite_values() {
         let sizes = [(40, 30, 3), (30, 90, 1), (1, 1, 1), (64, 64, 3)];
         let (modality, source) = (fitted(&sizes), source(&sizes));
-        for kind in [ViewKind::Eval, ViewKind::Weak, ViewKind::Supervised, ViewKind::Strong(0), ViewKind::Strong(1), ViewKind::Local] {
+        for kind in [
+            ViewKind::Eval,
+            ViewKind::Weak,
+            ViewKind::Supervised,
+            ViewKind::Strong(0),
+            ViewKind::Strong(1),
+            ViewKind::Local,
+        ] {
             let views: Vec<Image> = (0..4)
-                .map(|row| modality.augment(&source.load(row).unwrap(), kind, &mut Key::new(0, Purpose::Augment).sample(row as u64).rng()))
+                .map(|row| {
+                    modality.augment(
+                        &source.load(row).unwrap(),
+                        kind,
+                        &mut Key::new(0, Purpose::Augment).sample(row as u64).rng(),
+                    )
+                })
                 .collect::<Result<_>>()
                 .unwrap();
             let batch = modality.collate(&views, &Device::Cpu).unwrap();
@@ -277,7 +301,8 @@ mod tests {
     fn raw_features_are_always_of_one_length() {
         let sizes = [(40, 30, 3), (30, 90, 1), (1, 1, 1)];
         let (modality, source) = (fitted(&sizes), source(&sizes));
-        let lengths: Vec<usize> = (0..3).map(|r| modality.raw_features(&source.load(r).unwrap()).unwrap().len()).collect();
+        let lengths: Vec<usize> =
+            (0..3).map(|r| modality.raw_features(&source.load(r).unwrap()).unwrap().len()).collect();
         assert_eq!(lengths, [768; 3]);
         assert!(matches!(modality.preview(&source.load(1).unwrap()).unwrap(), Preview::Png(_)));
     }

@@ -57,7 +57,8 @@ fn is_image(path: &Path) -> bool {
 
 /// True if at least half of the first files below `folder` are images.
 fn holds_images(folder: &Path) -> bool {
-    let files = walkdir::WalkDir::new(folder).max_depth(6).sort_by_file_name().into_iter().filter_map(std::result::Result::ok);
+    let files =
+        walkdir::WalkDir::new(folder).max_depth(6).sort_by_file_name().into_iter().filter_map(std::result::Result::ok);
     let (mut images, mut others) = (0, 0);
     for file in files.filter(|e| e.file_type().is_file()).take(500) {
         if is_image(file.path()) { images += 1 } else { others += 1 }

@@ -74,8 +74,10 @@ pub struct Duplicates {
 
 /// Finds them in `source`.
 pub fn duplicates(source: &dyn Source<Image>) -> Result<Duplicates> {
-    let signatures: Vec<Signature> =
-        (0..source.len()).into_par_iter().map(|row| Ok(signature(source.load(row)?.as_ref()))).collect::<Result<_>>()?;
+    let signatures: Vec<Signature> = (0..source.len())
+        .into_par_iter()
+        .map(|row| Ok(signature(source.load(row)?.as_ref())))
+        .collect::<Result<_>>()?;
     Ok(group(&signatures))
 }
 

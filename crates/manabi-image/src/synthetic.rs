@@ -45,8 +45,11 @@ pub fn dataset(settings: &Settings) -> Result<MemorySource<Image>> {
     let total = settings.train + settings.test;
     let entries = (0..total)
         .map(|row| {
-            let (split, name, number) =
-                if row < settings.train { (Split::Train, "train", row) } else { (Split::Test, "test", row - settings.train) };
+            let (split, name, number) = if row < settings.train {
+                (Split::Train, "train", row)
+            } else {
+                (Split::Test, "test", row - settings.train)
+            };
             Entry {
                 label: Some(CLASSES[row % CLASSES.len()].into()),
                 split: Some(split),
@@ -54,7 +57,8 @@ pub fn dataset(settings: &Settings) -> Result<MemorySource<Image>> {
             }
         })
         .collect();
-    let images: Vec<Image> = (0..total).into_par_iter().map(|row| picture(settings.seed, row)).collect::<Result<_>>()?;
+    let images: Vec<Image> =
+        (0..total).into_par_iter().map(|row| picture(settings.seed, row)).collect::<Result<_>>()?;
     MemorySource::new(Listing { entries, ..Listing::default() }, images)
 }
 
@@ -213,9 +217,8 @@ mod tests {
         let squared = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| (x - y).powi(2)).sum::<f32>();
         let right = (100..500)
             .filter(|row| {
-                let nearest = (0..100).min_by(|a, b| {
-                    squared(&pixels[*a], &pixels[*row]).total_cmp(&squared(&pixels[*b], &pixels[*row]))
-                });
+                let nearest = (0..100)
+                    .min_by(|a, b| squared(&pixels[*a], &pixels[*row]).total_cmp(&squared(&pixels[*b], &pixels[*row])));
                 nearest.unwrap() % 10 == row % 10
             })
             .count();
@@ -225,7 +228,9 @@ mod tests {
     #[test]
     fn every_shape_covers_a_good_part_of_its_square_and_differs_from_the_others() {
         let grid = |class| -> Vec<bool> {
-            (0..1600).map(|i| distance(class, (i % 40) as f32 / 20.0 - 1.0, (i / 40) as f32 / 20.0 - 1.0) < 0.0).collect()
+            (0..1600)
+                .map(|i| distance(class, (i % 40) as f32 / 20.0 - 1.0, (i / 40) as f32 / 20.0 - 1.0) < 0.0)
+                .collect()
         };
         for a in 0..CLASSES.len() {
             let covered = grid(a).iter().filter(|c| **c).count();

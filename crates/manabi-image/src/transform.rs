@@ -20,7 +20,8 @@ pub fn quarter_turns(image: &Image, class: u32) -> Result<Image> {
         2 => (height - 1 - y) * width + (width - 1 - x),
         _ => (height - 1 - x) * width + y,
     };
-    let places: Vec<usize> = (0..new_height).flat_map(|y| (0..new_width).map(move |x| (x, y))).map(|(x, y)| from(x, y)).collect();
+    let places: Vec<usize> =
+        (0..new_height).flat_map(|y| (0..new_width).map(move |x| (x, y))).map(|(x, y)| from(x, y)).collect();
     let pixels = match &image.pixels {
         Pixels::U8(v) => Pixels::U8(moved(v, &places)),
         Pixels::U16(v) => Pixels::U16(moved(v, &places)),

@@ -81,7 +81,11 @@ fn inspection_photos_are_told_from_their_masks_and_near_duplicates_are_grouped()
     let (source, modality) = opened(&data);
     assert_eq!((source.len(), source.skipped().len()), (792, 0));
     assert_eq!(source.classes(), ["MT_Blowhole", "MT_Break", "MT_Crack", "MT_Fray", "MT_Free", "MT_Uneven"]);
-    assert!(source.notes().iter().any(|n| n.starts_with("792 files") && n.contains("annotations")), "{:?}", source.notes());
+    assert!(
+        source.notes().iter().any(|n| n.starts_with("792 files") && n.contains("annotations")),
+        "{:?}",
+        source.notes()
+    );
     assert!(source.notes().iter().any(|n| n.starts_with("3 files of other kinds")), "{:?}", source.notes());
     assert_eq!(batch_dims(source.as_ref(), &modality), [4, 1, 64, 64]);
     let inventory = inspect(source.as_ref()).unwrap().unwrap();

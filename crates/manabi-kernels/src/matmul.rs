@@ -35,7 +35,11 @@ impl<'a> Matrix<'a> {
         if rows > 0 && columns > 0 {
             let last = (rows - 1) * self.row_stride + (columns - 1) * self.column_stride;
             if last >= self.data.len() {
-                bail!("sgemm: {what} ({rows} x {columns}) needs {} elements, the slice has {}", last + 1, self.data.len())
+                bail!(
+                    "sgemm: {what} ({rows} x {columns}) needs {} elements, the slice has {}",
+                    last + 1,
+                    self.data.len()
+                )
             }
         }
         Ok(())
@@ -88,8 +92,25 @@ unsafe fn product_at(
     // SAFETY: what this function asks of its caller.
     unsafe {
         gemm::gemm(
-            m, n, k, c, 1, row_stride as isize, accumulate, a, a_columns, a_rows, b, b_columns, b_rows, 1.0f32, 1.0f32,
-            false, false, false, serial,
+            m,
+            n,
+            k,
+            c,
+            1,
+            row_stride as isize,
+            accumulate,
+            a,
+            a_columns,
+            a_rows,
+            b,
+            b_columns,
+            b_rows,
+            1.0f32,
+            1.0f32,
+            false,
+            false,
+            false,
+            serial,
         );
     }
 }

@@ -84,6 +84,17 @@ impl DerefMut for Scratch {
     }
 }
 
+/// Keeps candle's own thread pool from spinning beside rayon's: on two cores a thread that waits busily takes half of
+/// the machine from the one that works. For a program's `main`, before it starts threads or uses tensors.
+pub fn quiet_candle_threads() {
+    for name in ["CANDLE_NUM_THREADS", "CANDLE_BARRIER_POOL_SPIN_LIMIT"] {
+        if std::env::var_os(name).is_none() {
+            // SAFETY: called first in `main`, when no other thread can read the environment.
+            unsafe { std::env::set_var(name, "1") };
+        }
+    }
+}
+
 /// A vector of `len` elements that `fill` writes, without zeros being written before.
 ///
 /// # Safety

@@ -40,12 +40,7 @@ pub(crate) fn close(what: &str, ours: &Tensor, reference: &Tensor, tolerance: f3
 }
 
 /// Compares value and gradients of `ours` with those of `reference`, under a random weighting of the output.
-pub(crate) fn same_gradients(
-    vars: &[&Var],
-    ours: impl Fn() -> Tensor,
-    reference: impl Fn() -> Tensor,
-    tolerance: f32,
-) {
+pub(crate) fn same_gradients(vars: &[&Var], ours: impl Fn() -> Tensor, reference: impl Fn() -> Tensor, tolerance: f32) {
     let (a, b) = (ours(), reference());
     close("value", &a, &b, tolerance);
     let weights = var(a.dims(), 99);

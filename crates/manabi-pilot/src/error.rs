@@ -45,14 +45,10 @@ fn remedy(error: &io::Error) -> &'static str {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "Free some space, or choose another disk with --out DIR."
         }
-        io::ErrorKind::NotADirectory
-        | io::ErrorKind::IsADirectory
-        | io::ErrorKind::AlreadyExists => {
+        io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory | io::ErrorKind::AlreadyExists => {
             "Something else already has this name: move it away, or choose another folder with --out DIR."
         }
-        io::ErrorKind::NotFound => {
-            "A folder of the path is missing: create it, or choose another with --out DIR."
-        }
+        io::ErrorKind::NotFound => "A folder of the path is missing: create it, or choose another with --out DIR.",
         _ => "Check the disk, or choose another folder with --out DIR.",
     }
 }

@@ -8,9 +8,7 @@ mod sample;
 #[test]
 fn the_page_asks_nobody_for_anything_and_runs_nothing() {
     let page = render(&sample::report());
-    for bad in [
-        "http://", "https://", "<script", "url(", "@import", "<link", " onclick", " onload",
-    ] {
+    for bad in ["http://", "https://", "<script", "url(", "@import", "<link", " onclick", " onload"] {
         assert!(!page.contains(bad), "{bad}");
     }
     assert!(page.starts_with("<!DOCTYPE html>") && page.contains("default-src 'none'"));
@@ -23,24 +21,10 @@ fn text_from_data_is_escaped_everywhere() {
     report.dataset = evil.into();
     report.metric = evil.into();
     report.warnings.push(evil.into());
-    report
-        .rows
-        .iter_mut()
-        .for_each(|row| row.method = evil.into());
-    report.inventory.classes.push(ClassCount {
-        name: evil.into(),
-        count: 3,
-    });
-    report.inventory.skipped.push(Skipped {
-        path: evil.into(),
-        reason: evil.into(),
-    });
-    report.embedding_map.points.push(MapPoint {
-        x: 0.0,
-        y: 0.0,
-        label: Some(evil.into()),
-        id: evil.into(),
-    });
+    report.rows.iter_mut().for_each(|row| row.method = evil.into());
+    report.inventory.classes.push(ClassCount { name: evil.into(), count: 3 });
+    report.inventory.skipped.push(Skipped { path: evil.into(), reason: evil.into() });
+    report.embedding_map.points.push(MapPoint { x: 0.0, y: 0.0, label: Some(evil.into()), id: evil.into() });
     report.next[0].command = evil.into();
     report.reproducibility.config = evil.into();
     report.conclude();
@@ -49,22 +33,12 @@ fn text_from_data_is_escaped_everywhere() {
 
 #[test]
 fn every_kind_of_report_renders_without_nan() {
-    for report in [
-        sample::report(),
-        sample::unlabelled(),
-        sample::collapsed(),
-        Report::default(),
-    ] {
+    for report in [sample::report(), sample::unlabelled(), sample::collapsed(), Report::default()] {
         let page = render(&report);
         assert!(!page.contains("NaN") && !page.contains("inf%"));
-        for section in [
-            "id=\"verdict\"",
-            "id=\"training\"",
-            "id=\"embedding\"",
-            "id=\"data\"",
-            "id=\"cost\"",
-            "id=\"repeat\"",
-        ] {
+        for section in
+            ["id=\"verdict\"", "id=\"training\"", "id=\"embedding\"", "id=\"data\"", "id=\"cost\"", "id=\"repeat\""]
+        {
             assert!(page.contains(section), "{section}");
         }
     }

@@ -9,18 +9,12 @@ mod sample;
 
 /// A report with two budgets, in which SSL (linear) differs from the baselines as given: (difference, half interval).
 fn report(small: [(f64, f64); 3], large: [(f64, f64); 3]) -> Report {
-    let mut report = Report {
-        metric: "accuracy".into(),
-        dataset: "d".into(),
-        ..Report::default()
-    };
+    let mut report = Report { metric: "accuracy".into(), dataset: "d".into(), ..Report::default() };
     report.monitor.health = Health::Healthy;
     report.inventory.samples = 5000;
     report.inventory.labelled = 1000;
     for (labels, against, mean) in [(50, small, 0.7), (1000, large, 0.9)] {
-        report
-            .rows
-            .push(row(Representation::SslLinear, labels, mean));
+        report.rows.push(row(Representation::SslLinear, labels, mean));
         for (baseline, (difference, half)) in Representation::BASELINES.into_iter().zip(against) {
             report.rows.push(row(baseline, labels, mean - difference));
             report.comparisons.push(Comparison {
@@ -44,16 +38,7 @@ fn report(small: [(f64, f64); 3], large: [(f64, f64); 3]) -> Report {
 
 fn row(representation: Representation, labels: usize, mean: f64) -> Row {
     let fraction = labels as f64 / 1000.0;
-    Row {
-        representation,
-        method: "m".into(),
-        labels,
-        fraction,
-        mean,
-        low: mean - 0.02,
-        high: mean + 0.02,
-        seeds: 5,
-    }
+    Row { representation, method: "m".into(), labels, fraction, mean, low: mean - 0.02, high: mean + 0.02, seeds: 5 }
 }
 
 const WIN: [(f64, f64); 3] = [(0.12, 0.04), (0.1, 0.04), (0.15, 0.04)];
@@ -72,11 +57,7 @@ fn a_win_over_all_three_baselines_is_a_yes_with_its_figures() {
         "raw features",
         "random encoder",
     ] {
-        assert!(
-            findings.lines[0].contains(part),
-            "{part} in {}",
-            findings.lines[0]
-        );
+        assert!(findings.lines[0].contains(part), "{part} in {}", findings.lines[0]);
     }
 }
 
@@ -84,43 +65,23 @@ fn a_win_over_all_three_baselines_is_a_yes_with_its_figures() {
 fn an_interval_that_includes_zero_is_never_a_win() {
     let findings = judge(&report(TIE, TIE));
     assert_eq!(findings.pays, Pays::Unclear);
-    assert!(
-        findings.lines[0].contains("the interval includes 0"),
-        "{}",
-        findings.lines[0]
-    );
-    assert!(
-        findings.lines[1].contains("None that could be shown"),
-        "{}",
-        findings.lines[1]
-    );
+    assert!(findings.lines[0].contains("the interval includes 0"), "{}", findings.lines[0]);
+    assert!(findings.lines[1].contains("None that could be shown"), "{}", findings.lines[1]);
 }
 
 #[test]
 fn raw_features_that_win_are_named() {
     let findings = judge(&report(RAW_WINS, RAW_WINS));
     assert_eq!(findings.pays, Pays::No);
-    assert!(
-        findings.lines[0].contains("raw features beat SSL"),
-        "{}",
-        findings.lines[0]
-    );
-    assert!(
-        findings.lines[1].contains("raw features without any pre-training save more"),
-        "{}",
-        findings.lines[1]
-    );
+    assert!(findings.lines[0].contains("raw features beat SSL"), "{}", findings.lines[0]);
+    assert!(findings.lines[1].contains("raw features without any pre-training save more"), "{}", findings.lines[1]);
 }
 
 #[test]
 fn a_random_encoder_that_wins_is_named() {
     let findings = judge(&report(RANDOM_WINS, RANDOM_WINS));
     assert_eq!(findings.pays, Pays::No);
-    assert!(
-        findings.lines[0].contains("a random encoder beats SSL"),
-        "{}",
-        findings.lines[0]
-    );
+    assert!(findings.lines[0].contains("a random encoder beats SSL"), "{}", findings.lines[0]);
 }
 
 #[test]
@@ -128,11 +89,7 @@ fn a_tight_tie_with_supervised_training_at_every_budget_is_a_no() {
     let tight = [(0.001, 0.004), (0.1, 0.04), (0.15, 0.04)];
     let findings = judge(&report(tight, tight));
     assert_eq!(findings.pays, Pays::No);
-    assert!(
-        findings.lines[0].contains("below one point"),
-        "{}",
-        findings.lines[0]
-    );
+    assert!(findings.lines[0].contains("below one point"), "{}", findings.lines[0]);
 }
 
 #[test]
@@ -144,17 +101,10 @@ fn a_win_at_a_larger_budget_only_names_that_budget() {
 #[test]
 fn a_win_that_does_not_survive_the_correction_is_unclear() {
     let mut report = report(WIN, TIE);
-    report
-        .comparisons
-        .iter_mut()
-        .for_each(|one| one.p = Some(0.04));
+    report.comparisons.iter_mut().for_each(|one| one.p = Some(0.04));
     let findings = judge(&report);
     assert_eq!(findings.pays, Pays::Unclear);
-    assert!(
-        findings.lines[0].contains("not after correction for 2 comparisons"),
-        "{}",
-        findings.lines[0]
-    );
+    assert!(findings.lines[0].contains("not after correction for 2 comparisons"), "{}", findings.lines[0]);
 }
 
 #[test]
@@ -170,16 +120,10 @@ fn a_comparison_made_the_other_way_round_counts_the_same() {
 #[test]
 fn a_missing_comparison_is_unclear_and_says_which() {
     let mut report = report(WIN, WIN);
-    report
-        .comparisons
-        .retain(|one| one.b != Representation::Raw);
+    report.comparisons.retain(|one| one.b != Representation::Raw);
     let findings = judge(&report);
     assert_eq!(findings.pays, Pays::Unclear);
-    assert!(
-        findings.lines[0].contains("not tested against raw features"),
-        "{}",
-        findings.lines[0]
-    );
+    assert!(findings.lines[0].contains("not tested against raw features"), "{}", findings.lines[0]);
 }
 
 #[test]
@@ -187,15 +131,8 @@ fn a_collapsed_run_never_pays_and_comes_first_among_the_risks() {
     let mut report = report(WIN, WIN);
     report.monitor.health = Health::Collapsed;
     let findings = judge(&report);
-    assert_eq!(
-        (findings.pays, findings.risks.first()),
-        (Pays::Unclear, Some(&Risk::Collapse))
-    );
-    assert!(
-        findings.lines[2].contains("collapsed"),
-        "{}",
-        findings.lines[2]
-    );
+    assert_eq!((findings.pays, findings.risks.first()), (Pays::Unclear, Some(&Risk::Collapse)));
+    assert!(findings.lines[2].contains("collapsed"), "{}", findings.lines[2]);
 }
 
 #[test]
@@ -206,34 +143,21 @@ fn a_score_that_supervised_training_never_reaches_says_more_than() {
         .iter_mut()
         .filter(|row| row.representation == Representation::Supervised)
         .for_each(|row| row.mean = 0.5);
-    assert!(
-        judge(&report).lines[1].contains("more than 1000: at least 950 saved"),
-        "{}",
-        judge(&report).lines[1]
-    );
+    assert!(judge(&report).lines[1].contains("more than 1000: at least 950 saved"), "{}", judge(&report).lines[1]);
 }
 
 #[test]
 fn without_labels_nothing_is_claimed() {
     let findings = sample::unlabelled().findings;
-    assert_eq!(
-        (findings.pays, findings.risks.first()),
-        (Pays::Unknown, Some(&Risk::NoLabels))
-    );
-    assert!(
-        findings.lines[0].contains("no labels")
-            && findings.lines[2].contains("--labels labels.csv")
-    );
+    assert_eq!((findings.pays, findings.risks.first()), (Pays::Unknown, Some(&Risk::NoLabels)));
+    assert!(findings.lines[0].contains("no labels") && findings.lines[2].contains("--labels labels.csv"));
 }
 
 #[test]
 fn few_samples_labels_and_seeds_are_risks() {
     let mut report = report(WIN, WIN);
     report.inventory.samples = 120;
-    report.inventory.classes = vec![ClassCount {
-        name: "rare".into(),
-        count: 3,
-    }];
+    report.inventory.classes = vec![ClassCount { name: "rare".into(), count: 3 }];
     report.rows[0].seeds = 1;
     let risks = judge(&report).risks;
     assert_eq!(risks.len(), 3, "{risks:?}");
@@ -241,12 +165,7 @@ fn few_samples_labels_and_seeds_are_risks() {
 
 #[test]
 fn a_terminal_of_eighty_columns_shows_three_lines_and_whole_commands() {
-    for report in [
-        sample::report(),
-        sample::unlabelled(),
-        sample::collapsed(),
-        report(RAW_WINS, TIE),
-    ] {
+    for report in [sample::report(), sample::unlabelled(), sample::collapsed(), report(RAW_WINS, TIE)] {
         assert_eq!(report.findings.lines.len().max(3), 3);
         let shown = judge(&report).terminal(80);
         for line in shown.lines().filter(|line| !line.contains('`')) {

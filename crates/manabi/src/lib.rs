@@ -29,7 +29,10 @@ pub fn run(cli: &Cli) -> Result<()> {
     }
     if let Some(threads) = cli.threads {
         anyhow::ensure!(threads > 0, "--threads must be at least 1");
-        rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("cannot set the number of threads")?;
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global()
+            .context("cannot set the number of threads")?;
     }
     let global = command::Global { quiet: cli.quiet, json: cli.json };
     match &cli.command {

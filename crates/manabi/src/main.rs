@@ -8,6 +8,7 @@ use manabi::cli::Cli;
 fn main() -> ExitCode {
     // Freed tensors are used again instead of going back to the system: fresh pages cost ten times a warm copy.
     manabi_kernels::memory::tune_allocator();
+    manabi_kernels::memory::quiet_candle_threads();
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("MANABI_LOG").unwrap_or_else(|_| "warn".into()))
         .with_writer(std::io::stderr)

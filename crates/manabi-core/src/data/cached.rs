@@ -159,13 +159,19 @@ mod tests {
 
     /// Rows `0..n`, those in `bad` fail to decode; a sample is its number and takes 10 bytes.
     fn open(n: usize, bad: &'static [usize], cache: u64) -> Result<FileSource<usize>> {
-        let entries = (0..n).map(|i| Entry { label: Some((i % 2).to_string()), ..Entry::new(format!("f{i}"), i.to_string()) });
+        let entries =
+            (0..n).map(|i| Entry { label: Some((i % 2).to_string()), ..Entry::new(format!("f{i}"), i.to_string()) });
         let listing = Listing { entries: entries.collect(), ..Listing::default() };
         let spec = DataSpec { cache_bytes: cache, ..DataSpec::new("data") };
-        FileSource::open(listing, &spec, |_| 10, move |path| {
-            let row: usize = path.to_str().unwrap().parse().unwrap();
-            if bad.contains(&row) { Err(Error::file(path, "broken")) } else { Ok(row) }
-        })
+        FileSource::open(
+            listing,
+            &spec,
+            |_| 10,
+            move |path| {
+                let row: usize = path.to_str().unwrap().parse().unwrap();
+                if bad.contains(&row) { Err(Error::file(path, "broken")) } else { Ok(row) }
+            },
+        )
     }
 
     #[test]

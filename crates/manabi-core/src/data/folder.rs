@@ -108,11 +108,8 @@ fn kind_of(path: &Path, extensions: &[&str]) -> Option<usize> {
 /// `path` relative to `root` with `/` between folders; `None` if it is not Unicode.
 pub(crate) fn relative_id(root: &Path, path: &Path) -> Option<String> {
     let relative = path.strip_prefix(root).ok()?;
-    let parts: Option<Vec<&str>> = relative
-        .components()
-        .filter(|c| !matches!(c, Component::CurDir))
-        .map(|c| c.as_os_str().to_str())
-        .collect();
+    let parts: Option<Vec<&str>> =
+        relative.components().filter(|c| !matches!(c, Component::CurDir)).map(|c| c.as_os_str().to_str()).collect();
     Some(parts?.join("/"))
 }
 
@@ -195,7 +192,12 @@ mod tests {
         let l = listed(&["b/2.png", "a/1.JPG", "a/deep/er/3.png", "4.png"]);
         assert_eq!(
             rows(&l),
-            [("4.png", None, None), ("a/1.JPG", Some("a"), None), ("a/deep/er/3.png", Some("a"), None), ("b/2.png", Some("b"), None)]
+            [
+                ("4.png", None, None),
+                ("a/1.JPG", Some("a"), None),
+                ("a/deep/er/3.png", Some("a"), None),
+                ("b/2.png", Some("b"), None)
+            ]
         );
         assert!(listed(&["1.png", "2.png"]).classes().is_empty());
     }

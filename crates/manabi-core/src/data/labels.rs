@@ -59,22 +59,24 @@ pub fn apply_labels(listing: &mut Listing, path: &Path) -> Result<()> {
         if let Some(first) = by_id.insert(&row.id, row)
             && (first.label != row.label || first.group != row.group)
         {
-            let reason = format!("line {}: {} stands already in line {} with another label", row.line, row.id, first.line);
+            let reason =
+                format!("line {}: {} stands already in line {} with another label", row.line, row.id, first.line);
             return Err(Error::file(path, reason));
         }
     }
-    let known: std::collections::HashSet<&str> = listing
-        .entries
-        .iter()
-        .map(|e| e.id.as_str())
-        .chain(listing.skipped.iter().map(|s| s.id.as_str()))
-        .collect();
+    let known: std::collections::HashSet<&str> =
+        listing.entries.iter().map(|e| e.id.as_str()).chain(listing.skipped.iter().map(|s| s.id.as_str())).collect();
     let strangers: Vec<&str> = rows.iter().map(|r| r.id.as_str()).filter(|id| !known.contains(id)).collect();
     if !strangers.is_empty() {
         let example = listing.entries.first().map_or(String::new(), |e| format!("; an id looks like {}", e.id));
         return Err(Error::file(
             path,
-            format!("{} of {} ids are not in the data: {}{example}", strangers.len(), rows.len(), first_few(&strangers)),
+            format!(
+                "{} of {} ids are not in the data: {}{example}",
+                strangers.len(),
+                rows.len(),
+                first_few(&strangers)
+            ),
         ));
     }
     let mut labelled = 0;
@@ -101,7 +103,9 @@ pub fn check_classes(classes: &[String], labels: &[Option<u32>]) -> Result<()> {
         )),
         [only] => {
             let name = classes.get(*only as usize).map_or("?", String::as_str);
-            Err(Error::data(format!("all labelled rows are of the one class \"{name}\"; at least two classes are needed")))
+            Err(Error::data(format!(
+                "all labelled rows are of the one class \"{name}\"; at least two classes are needed"
+            )))
         }
         _ => Ok(()),
     }
@@ -116,7 +120,8 @@ mod tests {
     fn applied(text: &str) -> Result<Listing> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
-        let entries = ["a/1.png", "a/2.png", "3.png"].map(|id| Entry { label: Some("old".into()), ..Entry::new(id, id) });
+        let entries =
+            ["a/1.png", "a/2.png", "3.png"].map(|id| Entry { label: Some("old".into()), ..Entry::new(id, id) });
         let mut listing = Listing { entries: entries.into(), ..Listing::default() };
         apply_labels(&mut listing, file.path())?;
         Ok(listing)
@@ -135,7 +140,10 @@ mod tests {
     fn ids_without_a_file_are_listed_and_counted() {
         let text: String = (0..9).map(|i| format!("no{i}.png,x\n")).collect();
         let message = applied(&format!("id,label\na/1.png,x\n{text}")).unwrap_err().to_string();
-        assert!(message.contains("9 of 10 ids") && message.contains("no0.png") && message.contains("and 4 more"), "{message}");
+        assert!(
+            message.contains("9 of 10 ids") && message.contains("no0.png") && message.contains("and 4 more"),
+            "{message}"
+        );
         assert!(message.contains("looks like a/1.png"), "{message}");
     }
 

@@ -52,7 +52,8 @@ impl Listing {
     /// Records whose labels are indices into [`Listing::classes`], and those classes.
     pub fn records(&self) -> (Vec<Record>, Vec<String>) {
         let classes = self.classes();
-        let index: std::collections::HashMap<&str, u32> = (0u32..).zip(&classes).map(|(i, c)| (c.as_str(), i)).collect();
+        let index: std::collections::HashMap<&str, u32> =
+            (0u32..).zip(&classes).map(|(i, c)| (c.as_str(), i)).collect();
         let records = self
             .entries
             .iter()

@@ -56,7 +56,9 @@ pub fn list(path: &Path) -> Result<Listing> {
         if file.is_file() {
             listing.entries.push(Entry { id, path: file, label: row.label, group: row.group, split: row.split });
         } else {
-            listing.skipped.push(Skipped { id, reason: format!("named in line {} but there is no such file", row.line) });
+            listing
+                .skipped
+                .push(Skipped { id, reason: format!("named in line {} but there is no such file", row.line) });
         }
     }
     Ok(listing)

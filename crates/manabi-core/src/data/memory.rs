@@ -39,7 +39,10 @@ impl<S: Send + Sync> Source<S> for MemorySource<S> {
 
     fn load(&self, index: usize) -> Result<Arc<S>> {
         let rows = self.samples.len();
-        self.samples.get(index).cloned().ok_or_else(|| Error::data(format!("there is no row {index}; there are {rows}")))
+        self.samples
+            .get(index)
+            .cloned()
+            .ok_or_else(|| Error::data(format!("there is no row {index}; there are {rows}")))
     }
 
     fn skipped(&self) -> &[Skipped] {

@@ -83,7 +83,10 @@ pub struct Classifier<M: Modality> {
 }
 
 /// Trains a classifier on labels.
-pub fn fit<M: Modality>(job: &Job<M>, observer: &mut dyn Observer) -> Result<(Classifier<M>, BTreeMap<String, Tensor>)> {
+pub fn fit<M: Modality>(
+    job: &Job<M>,
+    observer: &mut dyn Observer,
+) -> Result<(Classifier<M>, BTreeMap<String, Tensor>)> {
     let recipe = &job.recipe;
     let config = TrainConfig {
         seed: job.seed,
@@ -167,7 +170,10 @@ impl<M: Modality> Classifier<M> {
         params.load(&own.collect())?;
         let part = |name: &str| {
             let full = format!("head.classifier.{name}");
-            tensors.get(&full).cloned().ok_or_else(|| Error::config(format!("these weights hold no {full}: not a classifier")))
+            tensors
+                .get(&full)
+                .cloned()
+                .ok_or_else(|| Error::config(format!("these weights hold no {full}: not a classifier")))
         };
         Ok(Self { modality: modality.clone(), encoder, weight: part("weight")?, bias: part("bias")? })
     }

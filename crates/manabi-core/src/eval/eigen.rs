@@ -35,15 +35,10 @@ struct Rotation {
 /// Decomposes a symmetric matrix of `n` rows; only its symmetry is trusted, not checked.
 pub fn symmetric(matrix: Vec<f64>, n: usize) -> Result<Eigen> {
     if n == 0 || matrix.len() != n * n {
-        return Err(Error::Data(format!(
-            "{} numbers are not a matrix of {n} x {n}",
-            matrix.len()
-        )));
+        return Err(Error::Data(format!("{} numbers are not a matrix of {n} x {n}", matrix.len())));
     }
     if matrix.iter().any(|x| !x.is_finite()) {
-        return Err(Error::Data(
-            "a matrix with a value that is not finite has no eigenvalues".into(),
-        ));
+        return Err(Error::Data("a matrix with a value that is not finite has no eigenvalues".into()));
     }
     let mut reflectors = matrix;
     let (mut diagonal, mut off) = tridiagonalize(&mut reflectors, n);
@@ -62,24 +57,14 @@ pub fn symmetric(matrix: Vec<f64>, n: usize) -> Result<Eigen> {
     for (row, &source) in vectors.chunks_exact_mut(n).zip(&order) {
         for (first, panel) in &panels {
             let width = panel.len() / n;
-            row[*first..first + width]
-                .copy_from_slice(&panel[source * width..(source + 1) * width]);
+            row[*first..first + width].copy_from_slice(&panel[source * width..(source + 1) * width]);
         }
-        let largest = row.iter().fold(0.0_f64, |best, &x| {
-            if x.abs() > best.abs() * (1.0 + 1e-9) {
-                x
-            } else {
-                best
-            }
-        });
+        let largest = row.iter().fold(0.0_f64, |best, &x| if x.abs() > best.abs() * (1.0 + 1e-9) { x } else { best });
         if largest < 0.0 {
             row.iter_mut().for_each(|x| *x = -*x);
         }
     }
-    Ok(Eigen {
-        values: order.iter().map(|&i| diagonal[i]).collect(),
-        vectors,
-    })
+    Ok(Eigen { values: order.iter().map(|&i| diagonal[i]).collect(), vectors })
 }
 
 /// Reduces `a` to tridiagonal form. Row `k` is left holding, from column `k + 1` on, the reflector `v` of step `k`,
@@ -114,17 +99,14 @@ fn tridiagonalize(a: &mut [f64], n: usize) -> (Vec<f64>, Vec<f64>) {
         let half = 0.5 * dot(&w, v);
         w.iter_mut().zip(v).for_each(|(w, v)| *w -= half * v);
         let w = &w;
-        below
-            .par_chunks_mut(chunk)
-            .enumerate()
-            .for_each(|(i, block)| {
-                for (row, offset) in block.chunks_exact_mut(n).zip(i * (chunk / n)..) {
-                    let (vi, wi) = (v[offset], w[offset]);
-                    for ((x, v), w) in row[k + 1..].iter_mut().zip(v).zip(w) {
-                        *x -= vi * w + wi * v;
-                    }
+        below.par_chunks_mut(chunk).enumerate().for_each(|(i, block)| {
+            for (row, offset) in block.chunks_exact_mut(n).zip(i * (chunk / n)..) {
+                let (vi, wi) = (v[offset], w[offset]);
+                for ((x, v), w) in row[k + 1..].iter_mut().zip(v).zip(w) {
+                    *x -= vi * w + wi * v;
                 }
-            });
+            }
+        });
     }
     (diagonal, off)
 }
@@ -135,16 +117,12 @@ fn ql(d: &mut [f64], e: &mut [f64]) -> Result<Vec<Rotation>> {
     let mut rotations = Vec::with_capacity(2 * n * n);
     for l in 0..n {
         for iteration in 0.. {
-            let m = (l..n - 1)
-                .find(|&m| e[m].abs() <= f64::EPSILON * (d[m].abs() + d[m + 1].abs()))
-                .unwrap_or(n - 1);
+            let m = (l..n - 1).find(|&m| e[m].abs() <= f64::EPSILON * (d[m].abs() + d[m + 1].abs())).unwrap_or(n - 1);
             if m == l {
                 break;
             }
             if iteration == 60 {
-                return Err(Error::Data(
-                    "the eigenvalues did not converge in 60 steps".into(),
-                ));
+                return Err(Error::Data("the eigenvalues did not converge in 60 steps".into()));
             }
             let mut g = (d[l + 1] - d[l]) / (2.0 * e[l]);
             g = d[m] - d[l] + e[l] / (g + g.hypot(1.0).copysign(g));
@@ -247,22 +225,7 @@ mod tests {
         let ones = symmetric(vec![1.0; n * n], n).unwrap();
         assert!((ones.values[0] - 20.0).abs() < 1e-12);
         assert!(ones.values[1..].iter().all(|x| x.abs() < 1e-12));
-        assert!(
-            symmetric(vec![0.0; 9], 3)
-                .unwrap()
-                .values
-                .iter()
-                .all(|&x| x == 0.0)
-        );
+        assert!(symmetric(vec![0.0; 9], 3).unwrap().values.iter().all(|&x| x == 0.0));
         assert!(symmetric(vec![f64::NAN], 1).is_err());
-    }
-
-    #[test]
-    #[ignore = "a timing, for release builds"]
-    fn a_thousand_dimensions_take_a_moment() {
-        let a = random_symmetric(1024);
-        let start = std::time::Instant::now();
-        symmetric(a, 1024).unwrap();
-        println!("eigen 1024: {:?}", start.elapsed());
     }
 }

@@ -52,7 +52,8 @@ pub fn eval_batch<M: Modality>(modality: &M, source: &dyn Source<M::Sample>, row
 
 /// The honest baseline's raw features `(rows, R)`.
 pub fn raw<M: Modality>(modality: &M, source: &dyn Source<M::Sample>, rows: &[usize]) -> Result<Features> {
-    let features = rows.par_iter().map(|&row| modality.raw_features(&*source.load(row)?)).collect::<Result<Vec<_>>>()?;
+    let features =
+        rows.par_iter().map(|&row| modality.raw_features(&*source.load(row)?)).collect::<Result<Vec<_>>>()?;
     let dim = features.first().map_or(0, Vec::len);
     if let Some(position) = features.iter().position(|f| f.len() != dim) {
         return Err(Error::data(format!(

@@ -30,18 +30,10 @@ impl Features {
     /// Takes `rows * dim` finite numbers, row after row.
     pub fn new(rows: usize, dim: usize, data: Vec<f32>) -> Result<Self> {
         if dim == 0 || data.len() != rows * dim {
-            return Err(Error::Data(format!(
-                "{} numbers are not {rows} rows of {dim} features",
-                data.len()
-            )));
+            return Err(Error::Data(format!("{} numbers are not {rows} rows of {dim} features", data.len())));
         }
         if let Some(at) = data.iter().position(|x| !x.is_finite()) {
-            return Err(Error::Data(format!(
-                "feature {} of row {} is {}",
-                at % dim,
-                at / dim,
-                data[at]
-            )));
+            return Err(Error::Data(format!("feature {} of row {} is {}", at % dim, at / dim, data[at])));
         }
         Ok(Self { rows, dim, data })
     }
@@ -81,25 +73,16 @@ impl Features {
     /// The rows named, in that order; a row may be named twice.
     pub fn select(&self, rows: &[usize]) -> Self {
         let data = rows.iter().flat_map(|&i| self.row(i)).copied().collect();
-        Self {
-            rows: rows.len(),
-            dim: self.dim,
-            data,
-        }
+        Self { rows: rows.len(), dim: self.dim, data }
     }
 
     /// Every row divided by its length; a row of zeros stays as it is.
     pub fn l2_normalized(&self) -> Self {
         let mut data = self.data.clone();
         data.par_chunks_mut(self.dim).for_each(|row| {
-            let norm = row
-                .iter()
-                .map(|&x| f64::from(x).powi(2))
-                .sum::<f64>()
-                .sqrt();
+            let norm = row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
             if norm > 0.0 {
-                row.iter_mut()
-                    .for_each(|x| *x = (f64::from(*x) / norm) as f32);
+                row.iter_mut().for_each(|x| *x = (f64::from(*x) / norm) as f32);
             }
         });
         Self { data, ..*self }
@@ -108,10 +91,7 @@ impl Features {
     /// Refuses features that were not made by the same encoder as these.
     pub(crate) fn same_dim(&self, dim: usize) -> Result<()> {
         if self.dim != dim {
-            return Err(Error::Data(format!(
-                "rows of {} features where {dim} are expected",
-                self.dim
-            )));
+            return Err(Error::Data(format!("rows of {} features where {dim} are expected", self.dim)));
         }
         Ok(())
     }
@@ -137,11 +117,7 @@ impl Standardizer {
             .zip(&mean)
             .map(|(square, mean)| {
                 let std = (square / features.rows as f64).sqrt();
-                if std <= 1e-6 * mean.abs() || std == 0.0 {
-                    1.0
-                } else {
-                    1.0 / std
-                }
+                if std <= 1e-6 * mean.abs() || std == 0.0 { 1.0 } else { 1.0 / std }
             })
             .collect();
         Ok(Self { mean, scale })
@@ -184,11 +160,7 @@ pub struct Whitener {
 
 impl Whitener {
     /// Fits on rows that need no label; keeps the first `components`, or all.
-    pub fn fit(
-        features: &Features,
-        components: Option<usize>,
-        shrinkage: Shrinkage,
-    ) -> Result<Self> {
+    pub fn fit(features: &Features, components: Option<usize>, shrinkage: Shrinkage) -> Result<Self> {
         let (rows, dim) = (features.rows, features.dim);
         let components = components.unwrap_or(dim);
         if rows < 2 || dim > WIDEST || components == 0 || components > dim {
@@ -205,40 +177,23 @@ impl Whitener {
         let shrinkage = match shrinkage {
             Shrinkage::Fixed(share) if (0.0..=1.0).contains(&share) => share,
             Shrinkage::Fixed(share) => {
-                return Err(Error::Config(format!(
-                    "a shrinkage of {share} is not in 0..=1"
-                )));
+                return Err(Error::Config(format!("a shrinkage of {share} is not in 0..=1")));
             }
             Shrinkage::Oas => {
                 let alpha = eigen.values.iter().map(|x| x * x).sum::<f64>() / (d * d);
                 let denominator = (rows as f64 + 1.0) * (alpha - mu * mu / d);
-                if denominator <= 0.0 {
-                    1.0
-                } else {
-                    ((alpha + mu * mu) / denominator).min(1.0)
-                }
+                if denominator <= 0.0 { 1.0 } else { ((alpha + mu * mu) / denominator).min(1.0) }
             }
         };
         if mu <= 0.0 {
-            return Err(Error::Data(
-                "all rows are the same: nothing to whiten".into(),
-            ));
+            return Err(Error::Data("all rows are the same: nothing to whiten".into()));
         }
         let mut data = Vec::with_capacity(components * dim);
-        for (axis, value) in eigen
-            .vectors
-            .chunks_exact(dim)
-            .zip(&eigen.values)
-            .take(components)
-        {
+        for (axis, value) in eigen.vectors.chunks_exact(dim).zip(&eigen.values).take(components) {
             let variance = ((1.0 - shrinkage) * value + shrinkage * mu).max(1e-12 * mu);
             data.extend(axis.iter().map(|x| (x / variance.sqrt()) as f32));
         }
-        Ok(Self {
-            mean,
-            axes: Features::new(components, dim, data)?,
-            shrinkage,
-        })
+        Ok(Self { mean, axes: Features::new(components, dim, data)?, shrinkage })
     }
 
     /// The share of shrinkage that was used.
@@ -248,21 +203,14 @@ impl Whitener {
 
     /// The rows in whitened coordinates `(rows, components)`.
     pub fn apply(&self, features: &Features) -> Result<Features> {
-        Features::new(
-            features.rows,
-            self.axes.rows,
-            project(features, &self.mean, &self.axes)?,
-        )
+        Features::new(features.rows, self.axes.rows, project(features, &self.mean, &self.axes)?)
     }
 }
 
 /// `(x - mean) · axesᵀ` for every row.
 pub(crate) fn project(features: &Features, mean: &[f64], axes: &Features) -> Result<Vec<f32>> {
     features.same_dim(mean.len())?;
-    let centre = Standardizer {
-        mean: mean.to_vec(),
-        scale: vec![1.0; mean.len()],
-    };
+    let centre = Standardizer { mean: mean.to_vec(), scale: vec![1.0; mean.len()] };
     let axes = axes.to_tensor()?;
     let mut data = Vec::with_capacity(features.rows * axes.dim(0)?);
     for block in blocks(&centre.apply(features)?, 4 * BLOCK)? {
@@ -277,19 +225,14 @@ mod tests {
     use super::*;
 
     fn wave(rows: usize, dim: usize) -> Features {
-        let data = (0..rows * dim)
-            .map(|i| ((i * i % 97) as f32 / 7.0).sin() + (i % dim) as f32)
-            .collect();
+        let data = (0..rows * dim).map(|i| ((i * i % 97) as f32 / 7.0).sin() + (i % dim) as f32).collect();
         Features::new(rows, dim, data).unwrap()
     }
 
     #[test]
     fn a_tensor_comes_back_unchanged_and_rows_are_selected() {
         let features = wave(5, 3);
-        assert_eq!(
-            Features::from_tensor(&features.to_tensor().unwrap()).unwrap(),
-            features
-        );
+        assert_eq!(Features::from_tensor(&features.to_tensor().unwrap()).unwrap(), features);
         assert_eq!(features.select(&[4, 0]).row(0), features.row(4));
         assert!(Features::new(2, 2, vec![0.0, 1.0, f32::NAN, 3.0]).is_err());
         assert!(Features::new(2, 2, vec![0.0; 3]).is_err());
@@ -297,25 +240,15 @@ mod tests {
 
     #[test]
     fn normalised_rows_have_length_one_and_zero_stays_zero() {
-        let rows = Features::new(2, 2, vec![3.0, 4.0, 0.0, 0.0])
-            .unwrap()
-            .l2_normalized();
+        let rows = Features::new(2, 2, vec![3.0, 4.0, 0.0, 0.0]).unwrap().l2_normalized();
         assert_eq!(rows.data(), [0.6, 0.8, 0.0, 0.0]);
     }
 
     #[test]
     fn standardised_columns_have_mean_zero_and_deviation_one() {
         let mut features = wave(400, 6);
-        features
-            .data
-            .iter_mut()
-            .skip(2)
-            .step_by(6)
-            .for_each(|x| *x = 0.1);
-        let scaled = Standardizer::fit(&features)
-            .unwrap()
-            .apply(&features)
-            .unwrap();
+        features.data.iter_mut().skip(2).step_by(6).for_each(|x| *x = 0.1);
+        let scaled = Standardizer::fit(&features).unwrap().apply(&features).unwrap();
         for column in 0..6 {
             let values: Vec<f64> = (0..400).map(|i| f64::from(scaled.row(i)[column])).collect();
             let mean = values.iter().sum::<f64>() / 400.0;
@@ -333,14 +266,7 @@ mod tests {
         for (i, x) in covariance.iter().enumerate() {
             assert!((x / 400.0 - f64::from(i % 7 == 0)).abs() < 1e-4);
         }
-        assert_eq!(
-            Whitener::fit(&features, Some(2), Shrinkage::Oas)
-                .unwrap()
-                .apply(&features)
-                .unwrap()
-                .dim(),
-            2
-        );
+        assert_eq!(Whitener::fit(&features, Some(2), Shrinkage::Oas).unwrap().apply(&features).unwrap().dim(), 2);
     }
 
     // import numpy as np; from sklearn.covariance import OAS
@@ -349,16 +275,8 @@ mod tests {
     #[test]
     fn the_shrinkage_is_that_of_scikit_learn() {
         let mut features = wave(40, 6);
-        features
-            .data
-            .iter_mut()
-            .enumerate()
-            .for_each(|(i, x)| *x *= (i % 6 + 1) as f32);
+        features.data.iter_mut().enumerate().for_each(|(i, x)| *x *= (i % 6 + 1) as f32);
         let whitener = Whitener::fit(&features, None, Shrinkage::Oas).unwrap();
-        assert!(
-            (whitener.shrinkage() - 0.236_430_382_887).abs() < 1e-6,
-            "{}",
-            whitener.shrinkage()
-        );
+        assert!((whitener.shrinkage() - 0.236_430_382_887).abs() < 1e-6, "{}", whitener.shrinkage());
     }
 }

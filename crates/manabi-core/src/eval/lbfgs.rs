@@ -26,12 +26,7 @@ pub struct Lbfgs {
 
 impl Default for Lbfgs {
     fn default() -> Self {
-        Self {
-            memory: 10,
-            max_iterations: 500,
-            gradient_tolerance: 1e-6,
-            value_tolerance: 1e-12,
-        }
+        Self { memory: 10, max_iterations: 500, gradient_tolerance: 1e-6, value_tolerance: 1e-12 }
     }
 }
 
@@ -84,17 +79,12 @@ struct Point {
 
 impl Lbfgs {
     /// Minimises `f(x, gradient) -> value`, which fills in the gradient, from `x`.
-    pub fn minimize(
-        &self,
-        mut x: Vec<f64>,
-        mut f: impl FnMut(&[f64], &mut [f64]) -> f64,
-    ) -> Minimum {
+    pub fn minimize(&self, mut x: Vec<f64>, mut f: impl FnMut(&[f64], &mut [f64]) -> f64) -> Minimum {
         let n = x.len();
         let mut gradient = vec![0.0; n];
         let mut value = f(&x, &mut gradient);
         let (mut evaluations, mut iterations) = (1, 0);
-        let mut history: VecDeque<(Vec<f64>, Vec<f64>, f64)> =
-            VecDeque::with_capacity(self.memory + 1);
+        let mut history: VecDeque<(Vec<f64>, Vec<f64>, f64)> = VecDeque::with_capacity(self.memory + 1);
         let stop = loop {
             if !value.is_finite() {
                 break Stop::NotFinite;
@@ -110,31 +100,14 @@ impl Lbfgs {
                 history.clear();
                 direction = two_loops(&gradient, &history);
             }
-            let first = if history.is_empty() {
-                1.0 / dot(&gradient, &gradient).sqrt()
-            } else {
-                1.0
-            };
-            let start = Point {
-                t: 0.0,
-                value,
-                slope: dot(&direction, &gradient),
-            };
+            let first = if history.is_empty() { 1.0 / dot(&gradient, &gradient).sqrt() } else { 1.0 };
+            let start = Point { t: 0.0, value, slope: dot(&direction, &gradient) };
             let mut trial = (vec![0.0; n], vec![0.0; n]);
             let found = search(start, first, |t| {
                 evaluations += 1;
-                trial
-                    .0
-                    .iter_mut()
-                    .zip(&x)
-                    .zip(&direction)
-                    .for_each(|((new, x), d)| *new = x + t * d);
+                trial.0.iter_mut().zip(&x).zip(&direction).for_each(|((new, x), d)| *new = x + t * d);
                 let value = f(&trial.0, &mut trial.1);
-                Point {
-                    t,
-                    value,
-                    slope: dot(&direction, &trial.1),
-                }
+                Point { t, value, slope: dot(&direction, &trial.1) }
             });
             let Some(found) = found else {
                 if history.is_empty() {
@@ -145,12 +118,7 @@ impl Lbfgs {
             };
             iterations += 1;
             let s: Vec<f64> = trial.0.iter().zip(&x).map(|(new, old)| new - old).collect();
-            let y: Vec<f64> = trial
-                .1
-                .iter()
-                .zip(&gradient)
-                .map(|(new, old)| new - old)
-                .collect();
+            let y: Vec<f64> = trial.1.iter().zip(&gradient).map(|(new, old)| new - old).collect();
             let curvature = dot(&s, &y);
             if curvature > f64::EPSILON * dot(&y, &y) {
                 history.push_back((s, y, 1.0 / curvature));
@@ -165,14 +133,7 @@ impl Lbfgs {
                 break Stop::Value;
             }
         };
-        Minimum {
-            gradient: largest(&gradient),
-            x,
-            value,
-            iterations,
-            evaluations,
-            stop,
-        }
+        Minimum { gradient: largest(&gradient), x, value, iterations, evaluations, stop }
     }
 }
 
@@ -242,9 +203,7 @@ mod tests {
     #[test]
     fn rosenbrock_is_minimised_from_the_classic_start() {
         for n in [2, 20] {
-            let start = (0..n)
-                .map(|i| if i % 2 == 0 { -1.2 } else { 1.0 })
-                .collect();
+            let start = (0..n).map(|i| if i % 2 == 0 { -1.2 } else { 1.0 }).collect();
             let found = Lbfgs::default().minimize(start, |x, g| {
                 g.fill(0.0);
                 let mut value = 0.0;
@@ -273,13 +232,7 @@ mod tests {
             value
         });
         assert_eq!(found.stop, Stop::Gradient);
-        assert!(
-            found
-                .x
-                .iter()
-                .enumerate()
-                .all(|(i, x)| (x - i as f64).abs() < 1e-5)
-        );
+        assert!(found.x.iter().enumerate().all(|(i, x)| (x - i as f64).abs() < 1e-5));
     }
 
     #[test]

@@ -44,19 +44,8 @@ pub struct ProbeOptions {
 
 impl Default for ProbeOptions {
     fn default() -> Self {
-        let solver = Lbfgs {
-            max_iterations: 300,
-            gradient_tolerance: 1e-5,
-            value_tolerance: 1e-7,
-            ..Lbfgs::default()
-        };
-        Self {
-            strengths: vec![10.0, 1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5],
-            balanced: false,
-            metric: None,
-            solver,
-            seed: 0,
-        }
+        let solver = Lbfgs { max_iterations: 300, gradient_tolerance: 1e-5, value_tolerance: 1e-7, ..Lbfgs::default() };
+        Self { strengths: vec![10.0, 1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5], balanced: false, metric: None, solver, seed: 0 }
     }
 }
 
@@ -75,22 +64,10 @@ pub struct LinearProbe {
 
 impl LinearProbe {
     /// Fits with a given strength λ.
-    pub fn fit(
-        train: &Features,
-        labels: &[u32],
-        strength: f64,
-        options: &ProbeOptions,
-    ) -> Result<Self> {
+    pub fn fit(train: &Features, labels: &[u32], strength: f64, options: &ProbeOptions) -> Result<Self> {
         let (standardizer, problem) = Problem::new(train, labels, options.balanced)?;
         let (parameters, stop) = problem.fit(problem.start(), strength, &options.solver)?;
-        Ok(Self {
-            standardizer,
-            classes: problem.classes,
-            parameters,
-            strength,
-            path: Vec::new(),
-            stop,
-        })
+        Ok(Self { standardizer, classes: problem.classes, parameters, strength, path: Vec::new(), stop })
     }
 
     /// Chooses the strength on a validation part of these rows, then fits all of them.
@@ -103,16 +80,10 @@ impl LinearProbe {
         let mut strengths = options.strengths.clone();
         strengths.sort_by(|a, b| b.total_cmp(a));
         if strengths.is_empty() || strengths.iter().any(|s| !(s.is_finite() && *s >= 0.0)) {
-            return Err(Error::Config(format!(
-                "strengths {strengths:?} are not numbers from 0 on"
-            )));
+            return Err(Error::Config(format!("strengths {strengths:?} are not numbers from 0 on")));
         }
         if labels.len() != train.rows() {
-            return Err(Error::Data(format!(
-                "{} labels for {} rows",
-                labels.len(),
-                train.rows()
-            )));
+            return Err(Error::Data(format!("{} labels for {} rows", labels.len(), train.rows())));
         }
         let parts = validation_parts(labels, groups, options.seed)?;
         let counts = class_counts(labels);
@@ -128,13 +99,8 @@ impl LinearProbe {
         let mut path: Vec<(f64, f64)> = Vec::new();
         let mut strength = strengths[strengths.len() / 2];
         if !paths.is_empty() {
-            let mean =
-                |i: usize| paths.iter().map(|scores| scores[i]).sum::<f64>() / paths.len() as f64;
-            path = strengths
-                .iter()
-                .enumerate()
-                .map(|(i, &strength)| (strength, mean(i)))
-                .collect();
+            let mean = |i: usize| paths.iter().map(|scores| scores[i]).sum::<f64>() / paths.len() as f64;
+            path = strengths.iter().enumerate().map(|(i, &strength)| (strength, mean(i))).collect();
             let mut best = f64::NEG_INFINITY;
             for &(candidate, score) in &path {
                 if score > best + 1e-12 {
@@ -142,10 +108,7 @@ impl LinearProbe {
                 }
             }
         }
-        Ok(Self {
-            path,
-            ..Self::fit(train, labels, strength, options)?
-        })
+        Ok(Self { path, ..Self::fit(train, labels, strength, options)? })
     }
 
     /// The classes, in the order of the columns of [`predict_proba`](Self::predict_proba).
@@ -201,10 +164,7 @@ impl LinearProbe {
     /// The most probable class of each row; the smaller one on a tie.
     pub fn predict(&self, features: &Features) -> Result<Vec<u32>> {
         let probabilities = self.predict_proba(features)?;
-        Ok(probabilities
-            .chunks_exact(self.classes.len())
-            .map(|row| self.classes[argmax(row)])
-            .collect())
+        Ok(probabilities.chunks_exact(self.classes.len()).map(|row| self.classes[argmax(row)]).collect())
     }
 }
 
@@ -220,40 +180,21 @@ struct Problem {
 impl Problem {
     fn new(train: &Features, labels: &[u32], balanced: bool) -> Result<(Standardizer, Self)> {
         if labels.len() != train.rows() || labels.is_empty() {
-            return Err(Error::Data(format!(
-                "{} labels for {} rows",
-                labels.len(),
-                train.rows()
-            )));
+            return Err(Error::Data(format!("{} labels for {} rows", labels.len(), train.rows())));
         }
         let mut classes = labels.to_vec();
         classes.sort_unstable();
         classes.dedup();
-        let columns: Vec<usize> = labels
-            .iter()
-            .map(|label| classes.partition_point(|c| c < label))
-            .collect();
+        let columns: Vec<usize> = labels.iter().map(|label| classes.partition_point(|c| c < label)).collect();
         let mut counts = vec![0.0; classes.len()];
         columns.iter().for_each(|&c| counts[c] += 1.0);
         let weight = |c: usize| {
-            if balanced {
-                1.0 / (counts[c] * classes.len() as f64)
-            } else {
-                1.0 / labels.len() as f64
-            }
+            if balanced { 1.0 / (counts[c] * classes.len() as f64) } else { 1.0 / labels.len() as f64 }
         };
         let targets = columns.iter().map(|&c| (c, weight(c))).collect();
         let standardizer = Standardizer::fit(train)?;
         let rows = blocks(&standardizer.apply(train)?, BLOCK)?;
-        Ok((
-            standardizer,
-            Self {
-                classes,
-                dim: train.dim(),
-                rows,
-                targets,
-            },
-        ))
+        Ok((standardizer, Self { classes, dim: train.dim(), rows, targets }))
     }
 
     fn start(&self) -> Vec<f64> {
@@ -263,17 +204,14 @@ impl Problem {
     fn fit(&self, start: Vec<f64>, strength: f64, solver: &Lbfgs) -> Result<(Vec<f64>, Stop)> {
         let mut failure = None;
         let found = solver.minimize(start, |x, gradient| {
-            self.objective(x, strength, gradient)
-                .unwrap_or_else(|error| {
-                    failure = Some(error);
-                    f64::NAN
-                })
+            self.objective(x, strength, gradient).unwrap_or_else(|error| {
+                failure = Some(error);
+                f64::NAN
+            })
         });
         match failure {
             Some(error) => Err(error),
-            None if found.stop == Stop::NotFinite => {
-                Err(Error::Data("the linear probe's loss is not finite".into()))
-            }
+            None if found.stop == Stop::NotFinite => Err(Error::Data("the linear probe's loss is not finite".into())),
             None => Ok((found.x, found.stop)),
         }
     }
@@ -294,9 +232,8 @@ impl Problem {
                     loss -= weight * softmax(row, bias, class);
                     for (column, (p, g)) in row.iter_mut().zip(&mut bias_gradient).enumerate() {
                         // Scaled by N, so that f32 does not lose small weights.
-                        let residual = (f64::from(*p) - f64::from(column == class))
-                            * weight
-                            * self.targets.len() as f64;
+                        let residual =
+                            (f64::from(*p) - f64::from(column == class)) * weight * self.targets.len() as f64;
                         *g += residual;
                         *p = residual as f32;
                     }
@@ -311,14 +248,8 @@ impl Problem {
         let (g_weights, g_bias) = gradient.split_at_mut(self.dim * k);
         for (loss, of_weights, of_bias) in parts {
             value += loss;
-            g_weights
-                .iter_mut()
-                .zip(of_weights)
-                .for_each(|(g, part)| *g += f64::from(part));
-            g_bias
-                .iter_mut()
-                .zip(of_bias)
-                .for_each(|(g, part)| *g += part);
+            g_weights.iter_mut().zip(of_weights).for_each(|(g, part)| *g += f64::from(part));
+            g_bias.iter_mut().zip(of_bias).for_each(|(g, part)| *g += part);
         }
         let scale = 1.0 / self.targets.len() as f64;
         g_bias.iter_mut().for_each(|g| *g *= scale);
@@ -331,21 +262,13 @@ impl Problem {
 }
 
 fn weight_tensor(weights: &[f64], dim: usize, k: usize) -> Result<Tensor> {
-    tensor(
-        &weights.iter().map(|&w| w as f32).collect::<Vec<_>>(),
-        dim,
-        k,
-    )
+    tensor(&weights.iter().map(|&w| w as f32).collect::<Vec<_>>(), dim, k)
 }
 
 /// Turns logits into probabilities; returns the logarithm of that of `class`.
 fn softmax(row: &mut [f32], bias: &[f64], class: usize) -> f64 {
     let logit = |x: f32, b: &f64| f64::from(x) + b;
-    let most = row
-        .iter()
-        .zip(bias)
-        .map(|(&x, b)| logit(x, b))
-        .fold(f64::NEG_INFINITY, f64::max);
+    let most = row.iter().zip(bias).map(|(&x, b)| logit(x, b)).fold(f64::NEG_INFINITY, f64::max);
     let own = logit(row[class], &bias[class]) - most;
     let mut sum = 0.0;
     for (x, b) in row.iter_mut().zip(bias) {
@@ -399,10 +322,7 @@ fn validation_parts(labels: &[u32], groups: Option<&[u64]>, seed: u64) -> Result
             Err(error) => return Err(error),
         });
     }
-    let smallest = class_counts(labels)
-        .into_iter()
-        .filter(|&count| count > 1)
-        .min();
+    let smallest = class_counts(labels).into_iter().filter(|&count| count > 1).min();
     let Some(mut k) = smallest.map(|smallest| smallest.min(5)) else {
         return Ok(Vec::new());
     };
@@ -412,11 +332,7 @@ fn validation_parts(labels: &[u32], groups: Option<&[u64]>, seed: u64) -> Result
         distinct.dedup();
         k = k.min(distinct.len());
     }
-    if k < 2 {
-        Ok(Vec::new())
-    } else {
-        split::kfold(&known, groups, k, seed)
-    }
+    if k < 2 { Ok(Vec::new()) } else { split::kfold(&known, groups, k, seed) }
 }
 
 /// The validation score of each strength, fitted on one part.
@@ -436,8 +352,7 @@ fn score_path(
         rows = drawn.into_iter().map(|i| rows[i]).collect();
     }
     let pick = |rows: &[usize]| -> Vec<u32> { rows.iter().map(|&row| labels[row]).collect() };
-    let (standardizer, problem) =
-        Problem::new(&train.select(&rows), &pick(&rows), options.balanced)?;
+    let (standardizer, problem) = Problem::new(&train.select(&rows), &pick(&rows), options.balanced)?;
     let held_out = standardizer.apply(&train.select(&part.held_out))?;
     let truth = pick(&part.held_out);
     let same_prior = labels.len() as f64 / rows.len() as f64;
@@ -447,10 +362,7 @@ fn score_path(
         (parameters, _) = problem.fit(parameters, strength * same_prior, &options.solver)?;
         let k = problem.classes.len();
         let probabilities = probabilities(&held_out, &parameters, k)?;
-        let predicted: Vec<u32> = probabilities
-            .chunks_exact(k)
-            .map(|row| problem.classes[argmax(row)])
-            .collect();
+        let predicted: Vec<u32> = probabilities.chunks_exact(k).map(|row| problem.classes[argmax(row)]).collect();
         scores.push(metric.score(&truth, &predicted)?);
     }
     Ok(scores)
@@ -473,15 +385,8 @@ mod tests {
     }
 
     fn exact() -> ProbeOptions {
-        let solver = Lbfgs {
-            gradient_tolerance: 1e-7,
-            value_tolerance: 0.0,
-            ..Lbfgs::default()
-        };
-        ProbeOptions {
-            solver,
-            ..ProbeOptions::default()
-        }
+        let solver = Lbfgs { gradient_tolerance: 1e-7, value_tolerance: 0.0, ..Lbfgs::default() };
+        ProbeOptions { solver, ..ProbeOptions::default() }
     }
 
     // import numpy as np; from sklearn.linear_model import LogisticRegression as LR
@@ -499,8 +404,8 @@ mod tests {
             (
                 false,
                 [
-                    1.168470, -0.380594, -0.787875, -1.063959, 1.920179, -0.856220, -1.363377,
-                    -0.001143, 1.364520, 0.664636, -1.446688, 0.782052,
+                    1.168470, -0.380594, -0.787875, -1.063959, 1.920179, -0.856220, -1.363377, -0.001143, 1.364520,
+                    0.664636, -1.446688, 0.782052,
                 ],
                 [0.849352, -0.008698, -0.840653],
                 [0.033254, 0.146398, 0.820348],
@@ -508,28 +413,20 @@ mod tests {
             (
                 true,
                 [
-                    1.305298, -0.317454, -0.987844, -0.998993, 1.933812, -0.934819, -1.476032,
-                    -0.058277, 1.534310, 0.635565, -1.460961, 0.825396,
+                    1.305298, -0.317454, -0.987844, -0.998993, 1.933812, -0.934819, -1.476032, -0.058277, 1.534310,
+                    0.635565, -1.460961, 0.825396,
                 ],
                 [0.552274, -0.028747, -0.523527],
                 [0.010189, 0.068801, 0.921010],
             ),
         ];
         for (balanced, weights, bias, first) in figures {
-            let options = ProbeOptions {
-                balanced,
-                ..exact()
-            };
+            let options = ProbeOptions { balanced, ..exact() };
             let probe = LinearProbe::fit(&features, &labels, 0.01, &options).unwrap();
-            let close = |ours: &[f64], theirs: &[f64]| {
-                ours.iter().zip(theirs).all(|(a, b)| (a - b).abs() < 2e-4)
-            };
+            let close = |ours: &[f64], theirs: &[f64]| ours.iter().zip(theirs).all(|(a, b)| (a - b).abs() < 2e-4);
             assert!(close(probe.weights(), &weights), "{:?}", probe.weights());
             assert!(close(probe.bias(), &bias), "{:?}", probe.bias());
-            let ours: Vec<f64> = probe.predict_proba(&features).unwrap()[..3]
-                .iter()
-                .map(|&p| p.into())
-                .collect();
+            let ours: Vec<f64> = probe.predict_proba(&features).unwrap()[..3].iter().map(|&p| p.into()).collect();
             assert!(close(&ours, &first), "{ours:?}");
         }
     }
@@ -565,65 +462,24 @@ mod tests {
         let (features, labels) = example(90);
         let groups: Vec<u64> = (0..90).map(|i| i / 6).collect();
         for groups in [None, Some(&groups[..])] {
-            let fit = || {
-                LinearProbe::fit_select(&features, &labels, groups, &ProbeOptions::default())
-                    .unwrap()
-            };
+            let fit = || LinearProbe::fit_select(&features, &labels, groups, &ProbeOptions::default()).unwrap();
             let probe = fit();
             assert_eq!(probe.path().len(), 7);
             let best = probe.path().iter().map(|p| p.1).fold(0.0, f64::max);
             assert!(probe.path().contains(&(probe.strength(), best)));
             assert_eq!(probe.weights(), fit().weights());
-            assert!(
-                super::super::metrics::accuracy(&labels, &probe.predict(&features).unwrap())
-                    .unwrap()
-                    > 0.6
-            );
+            assert!(super::super::metrics::accuracy(&labels, &probe.predict(&features).unwrap()).unwrap() > 0.6);
         }
     }
 
     #[test]
     fn one_row_a_class_and_one_class_alone_are_fitted_without_a_choice() {
         let features = Features::new(3, 2, vec![0.0, 1.0, 1.0, 0.0, 2.0, 2.0]).unwrap();
-        let probe =
-            LinearProbe::fit_select(&features, &[4, 5, 6], None, &ProbeOptions::default()).unwrap();
+        let probe = LinearProbe::fit_select(&features, &[4, 5, 6], None, &ProbeOptions::default()).unwrap();
         assert!(probe.path().is_empty() && probe.strength() == 1e-2);
         assert_eq!(probe.predict(&features).unwrap(), [4, 5, 6]);
-        let alone =
-            LinearProbe::fit_select(&features, &[4, 4, 4], None, &ProbeOptions::default()).unwrap();
+        let alone = LinearProbe::fit_select(&features, &[4, 4, 4], None, &ProbeOptions::default()).unwrap();
         assert_eq!(alone.predict(&features).unwrap(), [4, 4, 4]);
         assert!(LinearProbe::fit_select(&features, &[4], None, &ProbeOptions::default()).is_err());
-    }
-
-    #[test]
-    #[ignore = "a timing, for release builds"]
-    fn sixty_thousand_rows_take_seconds() {
-        use rand::{Rng, SeedableRng};
-        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
-        let (rows, dim) = (60_000, 512);
-        let labels: Vec<u32> = (0..rows as u32).map(|i| i % 10).collect();
-        let data = (0..rows * dim)
-            .map(|j| {
-                let signal = if j % dim % 10 == labels[j / dim] as usize {
-                    0.15
-                } else {
-                    0.0
-                };
-                rng.random_range(-1.0..1.0f32) + signal
-            })
-            .collect();
-        let features = Features::new(rows, dim, data).unwrap();
-        let start = std::time::Instant::now();
-        let probe =
-            LinearProbe::fit_select(&features, &labels, None, &ProbeOptions::default()).unwrap();
-        println!(
-            "linear 60000x512x10: {:?} {:?} {:?}",
-            start.elapsed(),
-            probe.path(),
-            probe.stop()
-        );
-        let start = std::time::Instant::now();
-        LinearProbe::fit(&features, &labels, 1e-4, &ProbeOptions::default()).unwrap();
-        println!("one fit: {:?}", start.elapsed());
     }
 }

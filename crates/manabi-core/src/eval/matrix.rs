@@ -18,11 +18,7 @@ pub(crate) fn tensor(data: &[f32], rows: usize, columns: usize) -> Result<Tensor
 /// The rows of `features` as matrices of at most `block` rows.
 pub(crate) fn blocks(features: &Features, block: usize) -> Result<Vec<Tensor>> {
     let dim = features.dim();
-    features
-        .data()
-        .chunks(block * dim)
-        .map(|rows| tensor(rows, rows.len() / dim, dim))
-        .collect()
+    features.data().chunks(block * dim).map(|rows| tensor(rows, rows.len() / dim, dim)).collect()
 }
 
 /// `left · rightᵀ`, row-major.
@@ -34,12 +30,7 @@ pub(crate) fn dots(left: &Tensor, right: &Tensor) -> Result<Vec<f32>> {
 pub(crate) fn dot(left: &[f64], right: &[f64]) -> f64 {
     let mut lanes = [0.0; 8];
     let (a, b) = (left.chunks_exact(8), right.chunks_exact(8));
-    let rest: f64 = a
-        .remainder()
-        .iter()
-        .zip(b.remainder())
-        .map(|(x, y)| x * y)
-        .sum();
+    let rest: f64 = a.remainder().iter().zip(b.remainder()).map(|(x, y)| x * y).sum();
     for (a, b) in a.zip(b) {
         for ((lane, x), y) in lanes.iter_mut().zip(a).zip(b) {
             *lane += x * y;
@@ -85,17 +76,12 @@ pub(crate) fn gram(features: &Features, mean: Option<&[f64]>, by_rows: bool) -> 
     let dim = features.dim();
     let centred = |rows: &[f32]| -> Result<Tensor> {
         let data: Vec<f64> = match mean {
-            Some(mean) => rows
-                .chunks_exact(dim)
-                .flat_map(|row| row.iter().zip(mean).map(|(&x, m)| f64::from(x) - m))
-                .collect(),
+            Some(mean) => {
+                rows.chunks_exact(dim).flat_map(|row| row.iter().zip(mean).map(|(&x, m)| f64::from(x) - m)).collect()
+            }
             None => rows.iter().map(|&x| f64::from(x)).collect(),
         };
-        Ok(Tensor::from_vec(
-            data,
-            (rows.len() / dim, dim),
-            &Device::Cpu,
-        )?)
+        Ok(Tensor::from_vec(data, (rows.len() / dim, dim), &Device::Cpu)?)
     };
     if by_rows {
         let x = centred(features.data())?;

@@ -24,14 +24,8 @@ impl Metric {
     /// the smallest.
     pub fn pick(label_counts: &[usize]) -> Self {
         let present = label_counts.iter().filter(|&&n| n > 0);
-        let (least, most) = present.fold((usize::MAX, 0), |(least, most), &n| {
-            (least.min(n), most.max(n))
-        });
-        if most > least.saturating_mul(2) {
-            Self::BalancedAccuracy
-        } else {
-            Self::Accuracy
-        }
+        let (least, most) = present.fold((usize::MAX, 0), |(least, most), &n| (least.min(n), most.max(n)));
+        if most > least.saturating_mul(2) { Self::BalancedAccuracy } else { Self::Accuracy }
     }
 
     /// The score of these predictions.
@@ -81,11 +75,7 @@ impl Confusion {
         (0..n).map(move |i| {
             let truth: usize = self.counts[i * n..(i + 1) * n].iter().sum();
             let predicted: usize = self.counts[i..].iter().step_by(n).sum();
-            (
-                self.counts[i * n + i] as f64,
-                truth as f64,
-                predicted as f64,
-            )
+            (self.counts[i * n + i] as f64, truth as f64, predicted as f64)
         })
     }
 }
@@ -100,29 +90,20 @@ pub fn accuracy(truth: &[u32], predicted: &[u32]) -> Result<f64> {
 /// The mean over classes of the share of its rows that are right.
 pub fn balanced_accuracy(truth: &[u32], predicted: &[u32]) -> Result<f64> {
     let confusion = Confusion::new(truth, predicted)?;
-    Ok(mean(
-        confusion
-            .margins()
-            .filter(|m| m.1 > 0.0)
-            .map(|(right, truth, _)| right / truth),
-    ))
+    Ok(mean(confusion.margins().filter(|m| m.1 > 0.0).map(|(right, truth, _)| right / truth)))
 }
 
 /// The mean over classes of the harmonic mean of precision and recall.
 pub fn macro_f1(truth: &[u32], predicted: &[u32]) -> Result<f64> {
     let confusion = Confusion::new(truth, predicted)?;
-    Ok(mean(confusion.margins().map(
-        |(right, truth, predicted)| 2.0 * right / (truth + predicted),
-    )))
+    Ok(mean(confusion.margins().map(|(right, truth, predicted)| 2.0 * right / (truth + predicted))))
 }
 
 /// The area under the ROC curve: how often a positive row scores above a negative one.
 pub fn auroc(positive: &[bool], scores: &[f32]) -> Result<f64> {
     same_length(positive.len(), scores.len())?;
     if let Some(at) = scores.iter().position(|s| s.is_nan()) {
-        return Err(Error::Data(format!(
-            "the score of row {at} is not a number"
-        )));
+        return Err(Error::Data(format!("the score of row {at} is not a number")));
     }
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_unstable_by(|&a, &b| scores[a].total_cmp(&scores[b]));
@@ -149,12 +130,7 @@ pub fn auroc_one_vs_rest(truth: &[u32], scores: &[f32], classes: &[u32]) -> Resu
     for (column, class) in classes.iter().enumerate() {
         let positive: Vec<bool> = truth.iter().map(|t| t == class).collect();
         if positive.contains(&true) && positive.contains(&false) {
-            let column: Vec<f32> = scores
-                .iter()
-                .skip(column)
-                .step_by(classes.len())
-                .copied()
-                .collect();
+            let column: Vec<f32> = scores.iter().skip(column).step_by(classes.len()).copied().collect();
             areas.push(auroc(&positive, &column)?);
         }
     }
@@ -166,9 +142,7 @@ pub fn auroc_one_vs_rest(truth: &[u32], scores: &[f32], classes: &[u32]) -> Resu
 
 fn same_length(truth: usize, other: usize) -> Result<()> {
     if truth == 0 || truth != other {
-        return Err(Error::Data(format!(
-            "{truth} true labels, {other} predictions"
-        )));
+        return Err(Error::Data(format!("{truth} true labels, {other} predictions")));
     }
     Ok(())
 }
@@ -196,10 +170,7 @@ mod tests {
         assert!((macro_f1(&TRUTH, &PREDICTED).unwrap() - 0.476_190_476_190).abs() < 1e-12);
         let confusion = Confusion::new(&TRUTH, &PREDICTED).unwrap();
         assert_eq!(confusion.classes, [0, 1, 2, 3]);
-        assert_eq!(
-            confusion.counts,
-            [2, 1, 0, 1, 0, 2, 1, 0, 1, 0, 2, 0, 0, 0, 0, 0]
-        );
+        assert_eq!(confusion.counts, [2, 1, 0, 1, 0, 2, 1, 0, 1, 0, 2, 0, 0, 0, 0, 0]);
     }
 
     // s = [0.1, 0.4, 0.35, 0.8, 0.4, 0.4]; print(roc_auc_score([0, 0, 1, 1, 1, 0], s))
@@ -207,16 +178,9 @@ mod tests {
     // print(roc_auc_score([0, 1, 2, 0, 2, 1], S, multi_class="ovr"))
     #[test]
     fn areas_are_those_of_scikit_learn_ties_included() {
-        let area = auroc(
-            &[false, false, true, true, true, false],
-            &[0.1, 0.4, 0.35, 0.8, 0.4, 0.4],
-        )
-        .unwrap();
+        let area = auroc(&[false, false, true, true, true, false], &[0.1, 0.4, 0.35, 0.8, 0.4, 0.4]).unwrap();
         assert!((area - 0.666_666_666_667).abs() < 1e-12);
-        let scores = [
-            0.6, 0.3, 0.1, 0.2, 0.5, 0.3, 0.3, 0.3, 0.4, 0.5, 0.2, 0.3, 0.1, 0.8, 0.1, 0.3, 0.4,
-            0.3,
-        ];
+        let scores = [0.6, 0.3, 0.1, 0.2, 0.5, 0.3, 0.3, 0.3, 0.4, 0.5, 0.2, 0.3, 0.1, 0.8, 0.1, 0.3, 0.4, 0.3];
         let area = auroc_one_vs_rest(&[0, 1, 2, 0, 2, 1], &scores, &[0, 1, 2]).unwrap();
         assert!((area - 0.770_833_333_333).abs() < 1e-12);
         assert!(auroc(&[true, true], &[0.0, 1.0]).is_err());

@@ -33,20 +33,11 @@ pub fn nearest(queries: &Features, rows: &Features, k: usize) -> Result<Vec<Vec<
 }
 
 /// The `k` rows most similar to each of the rows named, which are never their own neighbours.
-pub fn nearest_others(
-    features: &Features,
-    queries: &[usize],
-    k: usize,
-) -> Result<Vec<Vec<Neighbor>>> {
+pub fn nearest_others(features: &Features, queries: &[usize], k: usize) -> Result<Vec<Vec<Neighbor>>> {
     if let Some(row) = queries.iter().find(|&&row| row >= features.rows()) {
-        return Err(Error::Data(format!(
-            "there is no row {row} among {}",
-            features.rows()
-        )));
+        return Err(Error::Data(format!("there is no row {row} among {}", features.rows())));
     }
-    search(&features.select(queries), features, k, |query| {
-        Some(queries[query])
-    })
+    search(&features.select(queries), features, k, |query| Some(queries[query]))
 }
 
 fn search(
@@ -65,8 +56,7 @@ fn search(
             let mut best = vec![Vec::with_capacity(k + 1); block.dim(0)?];
             for (j, rows) in rows.iter().enumerate() {
                 let (cosines, n) = (dots(block, rows)?, rows.dim(0)?);
-                for (q, (best, cosines)) in best.iter_mut().zip(cosines.chunks_exact(n)).enumerate()
-                {
+                for (q, (best, cosines)) in best.iter_mut().zip(cosines.chunks_exact(n)).enumerate() {
                     keep_best(best, k, cosines, j * ROWS, excluded(i * QUERIES + q));
                 }
             }
@@ -77,18 +67,9 @@ fn search(
 }
 
 /// Merges the cosines of rows `first..` into the `k` best so far, which stay sorted.
-fn keep_best(
-    best: &mut Vec<Neighbor>,
-    k: usize,
-    cosines: &[f32],
-    first: usize,
-    excluded: Option<usize>,
-) {
-    let mut threshold = if best.len() < k {
-        f32::NEG_INFINITY
-    } else {
-        best.last().map_or(f32::INFINITY, |n| n.cosine)
-    };
+fn keep_best(best: &mut Vec<Neighbor>, k: usize, cosines: &[f32], first: usize, excluded: Option<usize>) {
+    let mut threshold =
+        if best.len() < k { f32::NEG_INFINITY } else { best.last().map_or(f32::INFINITY, |n| n.cosine) };
     for (row, &cosine) in (first..).zip(cosines) {
         if cosine > threshold && Some(row) != excluded {
             // Rows come in ascending order, so that an equal one goes after those before it.
@@ -106,16 +87,12 @@ fn keep_best(
 /// their first rows.
 pub fn duplicate_groups(features: &Features, threshold: f32) -> Result<Vec<Vec<usize>>> {
     if !(threshold > 0.0 && threshold <= 1.0) {
-        return Err(Error::Config(format!(
-            "a cosine threshold of {threshold} is not in 0..=1 above 0"
-        )));
+        return Err(Error::Config(format!("a cosine threshold of {threshold} is not in 0..=1 above 0")));
     }
     // f32 brings the cosine of two equal rows to a little less than 1.
     let threshold = threshold - 1e-6;
     let blocks = blocks(&features.l2_normalized(), ROWS)?;
-    let tasks: Vec<(usize, usize)> = (0..blocks.len())
-        .flat_map(|i| (i..blocks.len()).map(move |j| (i, j)))
-        .collect();
+    let tasks: Vec<(usize, usize)> = (0..blocks.len()).flat_map(|i| (i..blocks.len()).map(move |j| (i, j))).collect();
     let pairs: Vec<Vec<(usize, usize)>> = tasks
         .par_iter()
         .map(|&(i, j)| pairs_above(&blocks[i], &blocks[j], (i, j), threshold))
@@ -133,22 +110,13 @@ pub fn duplicate_groups(features: &Features, threshold: f32) -> Result<Vec<Vec<u
 }
 
 /// The pairs of two blocks above the threshold; one that only repeats what others of its row say already is left out.
-fn pairs_above(
-    left: &Tensor,
-    right: &Tensor,
-    (i, j): (usize, usize),
-    threshold: f32,
-) -> Result<Vec<(usize, usize)>> {
+fn pairs_above(left: &Tensor, right: &Tensor, (i, j): (usize, usize), threshold: f32) -> Result<Vec<(usize, usize)>> {
     let (cosines, n) = (dots(left, right)?, right.dim(0)?);
     let mut parent: Vec<usize> = (0..left.dim(0)? + n).collect();
     let shift = if i == j { 0 } else { left.dim(0)? };
     let mut pairs = Vec::new();
     for (a, row) in cosines.chunks_exact(n).enumerate() {
-        for (b, _) in row
-            .iter()
-            .enumerate()
-            .filter(|&(_, &cosine)| cosine >= threshold)
-        {
+        for (b, _) in row.iter().enumerate().filter(|&(_, &cosine)| cosine >= threshold) {
             let (x, y) = (root(&mut parent, a), root(&mut parent, b + shift));
             if x != y {
                 parent[x.max(y)] = x.min(y);
@@ -176,9 +144,7 @@ pub(crate) mod tests {
 
     pub(crate) fn noise(rows: usize, dim: usize, seed: u64) -> Features {
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
-        let data = (0..rows * dim)
-            .map(|_| rng.random_range(-1.0..1.0f32))
-            .collect();
+        let data = (0..rows * dim).map(|_| rng.random_range(-1.0..1.0f32)).collect();
         Features::new(rows, dim, data).unwrap()
     }
 
@@ -188,13 +154,7 @@ pub(crate) mod tests {
         let found = nearest_others(&features, &[0, 7, 2499], 4).unwrap();
         let rows = features.l2_normalized();
         for (&query, found) in [0, 7, 2499].iter().zip(found) {
-            let cosine = |row: usize| {
-                rows.row(row)
-                    .iter()
-                    .zip(rows.row(query))
-                    .map(|(a, b)| a * b)
-                    .sum::<f32>()
-            };
+            let cosine = |row: usize| rows.row(row).iter().zip(rows.row(query)).map(|(a, b)| a * b).sum::<f32>();
             let mut all: Vec<usize> = (0..2500).filter(|&row| row != query).collect();
             all.sort_by(|&a, &b| cosine(b).total_cmp(&cosine(a)));
             assert_eq!(found.iter().map(|n| n.row).collect::<Vec<_>>(), all[..4]);
@@ -205,19 +165,11 @@ pub(crate) mod tests {
     fn equal_rows_come_in_order_and_few_rows_are_enough() {
         let features = Features::new(4, 2, vec![1.0, 0.0, 2.0, 0.0, 0.0, 1.0, 3.0, 0.0]).unwrap();
         let found = nearest(&features.select(&[0]), &features, 9).unwrap();
-        assert_eq!(
-            found[0].iter().map(|n| n.row).collect::<Vec<_>>(),
-            [0, 1, 3, 2]
-        );
+        assert_eq!(found[0].iter().map(|n| n.row).collect::<Vec<_>>(), [0, 1, 3, 2]);
         let found = nearest_others(&features, &[1], 2).unwrap();
         assert_eq!(found[0].iter().map(|n| n.row).collect::<Vec<_>>(), [0, 3]);
         assert!(nearest_others(&features, &[4], 1).is_err());
-        assert!(
-            nearest(&features, &features, 0)
-                .unwrap()
-                .iter()
-                .all(Vec::is_empty)
-        );
+        assert!(nearest(&features, &features, 0).unwrap().iter().all(Vec::is_empty));
     }
 
     #[test]
@@ -227,10 +179,7 @@ pub(crate) mod tests {
         order.extend([5, 5, 2099]);
         order[1000] = 2098;
         let groups = duplicate_groups(&features.select(&order), 1.0).unwrap();
-        assert_eq!(
-            groups,
-            [vec![5, 2100, 2101], vec![1000, 2098], vec![2099, 2102]]
-        );
+        assert_eq!(groups, [vec![5, 2100, 2101], vec![1000, 2098], vec![2099, 2102]]);
         let line = Features::new(4, 2, vec![1.0, 0.0, 1.0, 0.2, 1.0, 0.4, -1.0, 0.0]).unwrap();
         assert_eq!(duplicate_groups(&line, 0.97).unwrap(), [vec![0, 1, 2]]);
         assert!(duplicate_groups(&line, 0.0).is_err());

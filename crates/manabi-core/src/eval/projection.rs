@@ -35,9 +35,7 @@ impl Pca {
     pub fn fit(features: &Features, n: usize, seed: u64) -> Result<Self> {
         if n == 0 || n > features.dim() || features.rows() < 2 {
             let (rows, dim) = (features.rows(), features.dim());
-            return Err(Error::Config(format!(
-                "{n} components of {rows} rows of {dim} features"
-            )));
+            return Err(Error::Config(format!("{n} components of {rows} rows of {dim} features")));
         }
         if features.dim() > WIDE && features.rows() > WIDE {
             let mut rows: Vec<usize> = (0..features.rows()).collect();
@@ -66,26 +64,13 @@ impl Pca {
             }
             data.extend(axis.iter().map(|&a| a as f32));
         }
-        let variance = |i: usize| {
-            eigen
-                .values
-                .get(i)
-                .map_or(0.0, |x| x.max(0.0) / rows as f64)
-        };
-        Ok(Self {
-            mean,
-            axes: Features::new(n, dim, data)?,
-            variances: (0..n).map(variance).collect(),
-        })
+        let variance = |i: usize| eigen.values.get(i).map_or(0.0, |x| x.max(0.0) / rows as f64);
+        Ok(Self { mean, axes: Features::new(n, dim, data)?, variances: (0..n).map(variance).collect() })
     }
 
     /// The rows along the components, `(N, n)`.
     pub fn apply(&self, features: &Features) -> Result<Features> {
-        Features::new(
-            features.rows(),
-            self.axes.rows(),
-            project(features, &self.mean, &self.axes)?,
-        )
+        Features::new(features.rows(), self.axes.rows(), project(features, &self.mean, &self.axes)?)
     }
 }
 
@@ -107,11 +92,7 @@ pub struct Tsne {
 
 impl Default for Tsne {
     fn default() -> Self {
-        Self {
-            perplexity: 30.0,
-            iterations: 500,
-            seed: 0,
-        }
+        Self { perplexity: 30.0, iterations: 500, seed: 0 }
     }
 }
 
@@ -120,10 +101,7 @@ impl Tsne {
     pub fn fit(&self, features: &Features) -> Result<Vec<[f32; 2]>> {
         let n = features.rows();
         if n < 4 || n > 10_000 || !(self.perplexity >= 1.0) {
-            return Err(Error::Config(format!(
-                "a map of {n} rows at perplexity {}: 4 to 10000 rows",
-                self.perplexity
-            )));
+            return Err(Error::Config(format!("a map of {n} rows at perplexity {}: 4 to 10000 rows", self.perplexity)));
         }
         let reduced = pca(features, features.dim().min(50), self.seed)?;
         let p = affinities(&reduced, self.perplexity.min((n as f64 - 1.0) / 3.0))?;
@@ -134,20 +112,14 @@ impl Tsne {
         for iteration in 0..self.iterations {
             let early = iteration < self.iterations / 4;
             let (exaggeration, momentum) = if early { (12.0, 0.5) } else { (1.0, 0.8) };
-            let forces: Vec<[f32; 5]> = (0..n)
-                .into_par_iter()
-                .map(|i| force(&p[i * n..(i + 1) * n], &x, &y, i))
-                .collect();
+            let forces: Vec<[f32; 5]> =
+                (0..n).into_par_iter().map(|i| force(&p[i * n..(i + 1) * n], &x, &y, i)).collect();
             let total = forces.iter().map(|f| f64::from(f[4])).sum::<f64>() as f32;
             for (i, f) in forces.iter().enumerate() {
                 for axis in 0..2 {
                     let gradient = 4.0 * (exaggeration * f[axis] - f[2 + axis] / total);
                     let (v, gain) = (&mut velocity[i][axis], &mut gains[i][axis]);
-                    *gain = if (*v < 0.0) == (gradient < 0.0) {
-                        (*gain * 0.8).max(0.01)
-                    } else {
-                        *gain + 0.2
-                    };
+                    *gain = if (*v < 0.0) == (gradient < 0.0) { (*gain * 0.8).max(0.01) } else { *gain + 0.2 };
                     *v = momentum * *v - rate * *gain * gradient;
                 }
                 x[i] += velocity[i][0];
@@ -161,17 +133,11 @@ impl Tsne {
     fn start(&self, reduced: &Features) -> (Vec<f32>, Vec<f32>) {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         let n = reduced.rows();
-        let width = ((0..n)
-            .map(|i| f64::from(reduced.row(i)[0]).powi(2))
-            .sum::<f64>()
-            / n as f64)
-            .sqrt() as f32;
+        let width = ((0..n).map(|i| f64::from(reduced.row(i)[0]).powi(2)).sum::<f64>() / n as f64).sqrt() as f32;
         let scale = if width > 0.0 { 1e-4 / width } else { 0.0 };
         let mut axis = |d: usize| -> Vec<f32> {
             let value = |i: usize| reduced.row(i).get(d).copied().unwrap_or(0.0);
-            (0..n)
-                .map(|i| value(i) * scale + rng.random_range(-1e-6..1e-6f32))
-                .collect()
+            (0..n).map(|i| value(i) * scale + rng.random_range(-1e-6..1e-6f32)).collect()
         };
         (axis(0), axis(1))
     }
@@ -202,9 +168,7 @@ fn force(p: &[f32], x: &[f32], y: &[f32], i: usize) -> [f32; 5] {
 /// The symmetric affinities `(N, N)`, which sum to 1.
 fn affinities(rows: &Features, perplexity: f64) -> Result<Vec<f32>> {
     let n = rows.rows();
-    let norms: Vec<f32> = (0..n)
-        .map(|i| rows.row(i).iter().map(|x| x * x).sum())
-        .collect();
+    let norms: Vec<f32> = (0..n).map(|i| rows.row(i).iter().map(|x| x * x).sum()).collect();
     let (all, target) = (rows.to_tensor()?, perplexity.ln());
     let parts: Vec<Vec<f32>> = blocks(rows, BLOCK / 4)?
         .par_iter()
@@ -213,9 +177,7 @@ fn affinities(rows: &Features, perplexity: f64) -> Result<Vec<f32>> {
             let mut p = dots(left, &all)?;
             for (offset, row) in p.chunks_exact_mut(n).enumerate() {
                 let i = block * (BLOCK / 4) + offset;
-                row.iter_mut()
-                    .zip(&norms)
-                    .for_each(|(d, norm)| *d = (norms[i] + norm - 2.0 * *d).max(0.0));
+                row.iter_mut().zip(&norms).for_each(|(d, norm)| *d = (norms[i] + norm - 2.0 * *d).max(0.0));
                 conditional(row, i, target);
             }
             Ok(p)
@@ -224,10 +186,7 @@ fn affinities(rows: &Features, perplexity: f64) -> Result<Vec<f32>> {
     let p = parts.concat();
     let scale = 0.5 / n as f32;
     let symmetric = |i: usize, j: usize| (p[i * n + j] + p[j * n + i]) * scale;
-    Ok((0..n * n)
-        .into_par_iter()
-        .map(|at| symmetric(at / n, at % n))
-        .collect())
+    Ok((0..n * n).into_par_iter().map(|at| symmetric(at / n, at % n)).collect())
 }
 
 /// Turns squared distances of row `i` into probabilities whose entropy is `target`.
@@ -238,11 +197,7 @@ fn conditional(row: &mut [f32], i: usize, target: f64) {
     let mean = others.iter().filter(|d| d.is_finite()).sum::<f64>() / (row.len() as f64 - 1.0);
     let (mut low, mut high, mut beta) = (0.0, f64::INFINITY, 1.0 / mean.max(1e-12));
     let weight = |beta: f64, d: f64| {
-        if d.is_finite() {
-            (-beta * d).exp()
-        } else {
-            0.0
-        }
+        if d.is_finite() { (-beta * d).exp() } else { 0.0 }
     };
     for _ in 0..60 {
         let (mut sum, mut moment) = (0.0, 0.0);
@@ -260,16 +215,10 @@ fn conditional(row: &mut [f32], i: usize, target: f64) {
         } else {
             high = beta
         }
-        beta = if high.is_finite() {
-            0.5 * (low + high)
-        } else {
-            2.0 * beta
-        };
+        beta = if high.is_finite() { 0.5 * (low + high) } else { 2.0 * beta };
     }
     let sum: f64 = others.iter().map(|&d| weight(beta, d)).sum();
-    row.iter_mut()
-        .zip(&others)
-        .for_each(|(p, &d)| *p = (weight(beta, d) / sum) as f32);
+    row.iter_mut().zip(&others).for_each(|(p, &d)| *p = (weight(beta, d) / sum) as f32);
 }
 
 #[cfg(test)]
@@ -286,17 +235,9 @@ mod tests {
             let found = Pca::fit(features, 5, 0).unwrap();
             let rows = found.apply(features).unwrap();
             for (i, variance) in found.variances.iter().enumerate() {
-                let along: f64 = (0..40)
-                    .map(|r| f64::from(rows.row(r)[i]).powi(2))
-                    .sum::<f64>()
-                    / 40.0;
+                let along: f64 = (0..40).map(|r| f64::from(rows.row(r)[i]).powi(2)).sum::<f64>() / 40.0;
                 assert!((along - variance).abs() < 1e-5);
-                let length: f64 = found
-                    .axes
-                    .row(i)
-                    .iter()
-                    .map(|&a| f64::from(a).powi(2))
-                    .sum();
+                let length: f64 = found.axes.row(i).iter().map(|&a| f64::from(a).powi(2)).sum();
                 assert!((length - 1.0).abs() < 1e-5);
             }
         }
@@ -307,11 +248,7 @@ mod tests {
     fn affinities_have_the_perplexity_asked_for() {
         let mut row: Vec<f32> = (0..200).map(|i| i as f32 * 0.3).collect();
         conditional(&mut row, 7, 20f64.ln());
-        let entropy: f64 = row
-            .iter()
-            .filter(|p| **p > 0.0)
-            .map(|&p| -f64::from(p) * f64::from(p).ln())
-            .sum();
+        let entropy: f64 = row.iter().filter(|p| **p > 0.0).map(|&p| -f64::from(p) * f64::from(p).ln()).sum();
         assert!((entropy.exp() - 20.0).abs() < 0.01);
         assert_eq!(row[7], 0.0);
         let total: f32 = affinities(&noise(90, 5, 1), 10.0).unwrap().iter().sum();
@@ -321,32 +258,14 @@ mod tests {
     #[test]
     fn a_map_keeps_clusters_together_and_repeats_itself() {
         let mut data = noise(150, 10, 3).data().to_vec();
-        data.iter_mut()
-            .enumerate()
-            .for_each(|(j, x)| *x += if j / 10 % 3 == j % 10 { 4.0 } else { 0.0 });
+        data.iter_mut().enumerate().for_each(|(j, x)| *x += if j / 10 % 3 == j % 10 { 4.0 } else { 0.0 });
         let features = Features::new(150, 10, data).unwrap();
-        let map = Tsne {
-            perplexity: 15.0,
-            ..Tsne::default()
-        }
-        .fit(&features)
-        .unwrap();
-        assert_eq!(
-            map,
-            Tsne {
-                perplexity: 15.0,
-                ..Tsne::default()
-            }
-            .fit(&features)
-            .unwrap()
-        );
-        let distance =
-            |a: usize, b: usize| (map[a][0] - map[b][0]).powi(2) + (map[a][1] - map[b][1]).powi(2);
+        let map = Tsne { perplexity: 15.0, ..Tsne::default() }.fit(&features).unwrap();
+        assert_eq!(map, Tsne { perplexity: 15.0, ..Tsne::default() }.fit(&features).unwrap());
+        let distance = |a: usize, b: usize| (map[a][0] - map[b][0]).powi(2) + (map[a][1] - map[b][1]).powi(2);
         for i in 0..150 {
             let others = (0..150).filter(|&j| j != i);
-            let nearest = others
-                .min_by(|&a, &b| distance(i, a).total_cmp(&distance(i, b)))
-                .unwrap();
+            let nearest = others.min_by(|&a, &b| distance(i, a).total_cmp(&distance(i, b))).unwrap();
             assert_eq!(nearest % 3, i % 3);
         }
         assert_eq!(nearest_others(&features, &[0], 1).unwrap()[0][0].row % 3, 0);
@@ -354,19 +273,8 @@ mod tests {
 
     #[test]
     fn equal_rows_make_a_map_of_finite_numbers() {
-        let map = Tsne::default()
-            .fit(&Features::new(12, 3, vec![1.0; 36]).unwrap())
-            .unwrap();
+        let map = Tsne::default().fit(&Features::new(12, 3, vec![1.0; 36]).unwrap()).unwrap();
         assert!(map.iter().flatten().all(|x| x.is_finite()));
         assert!(Tsne::default().fit(&noise(3, 2, 0)).is_err());
-    }
-
-    #[test]
-    #[ignore = "a timing, for release builds"]
-    fn two_thousand_rows_take_seconds() {
-        let features = noise(2000, 512, 5);
-        let start = std::time::Instant::now();
-        Tsne::default().fit(&features).unwrap();
-        println!("t-SNE 2000 x 512: {:?}", start.elapsed());
     }
 }

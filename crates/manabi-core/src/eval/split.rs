@@ -55,16 +55,9 @@ pub struct Labelled {
 }
 
 /// Holds out `fraction` of the rows. Every class keeps a row in `train`, and gives one where it has two (and no groups).
-pub fn holdout(
-    labels: &[Option<u32>],
-    groups: Option<&[u64]>,
-    fraction: f64,
-    seed: u64,
-) -> Result<Split> {
+pub fn holdout(labels: &[Option<u32>], groups: Option<&[u64]>, fraction: f64, seed: u64) -> Result<Split> {
     if !(fraction > 0.0 && fraction < 1.0) {
-        return Err(Error::Config(format!(
-            "a held-out fraction of {fraction} is not between 0 and 1"
-        )));
+        return Err(Error::Config(format!("a held-out fraction of {fraction} is not between 0 and 1")));
     }
     check(labels, groups)?;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -88,15 +81,10 @@ pub fn holdout(
             let wanted: Vec<f64> = totals.iter().map(|&n| n as f64 * fraction).collect();
             let mut taken = vec![0; totals.len()];
             let legal = |counts: &[usize], taken: &[usize]| {
-                counts
-                    .iter()
-                    .zip(taken)
-                    .zip(&totals)
-                    .all(|((&c, &t), &total)| c == 0 || t + c < total)
+                counts.iter().zip(taken).zip(&totals).all(|((&c, &t), &total)| c == 0 || t + c < total)
             };
-            let gain = |counts: &[usize], taken: &[usize]| {
-                deviation(taken, &wanted) - deviation(&add(taken, counts), &wanted)
-            };
+            let gain =
+                |counts: &[usize], taken: &[usize]| deviation(taken, &wanted) - deviation(&add(taken, counts), &wanted);
             for (counts, rows) in sizes.iter().zip(&members) {
                 if legal(counts, &taken) && gain(counts, &taken) > 0.0 {
                     taken = add(&taken, counts);
@@ -108,9 +96,7 @@ pub fn holdout(
                     .filter(|&g| legal(&sizes[g], &taken))
                     .max_by(|&a, &b| gain(&sizes[a], &taken).total_cmp(&gain(&sizes[b], &taken)));
                 let Some(best) = best else {
-                    return Err(Error::Data(
-                        "no group can be held out: each is the only one of some class".into(),
-                    ));
+                    return Err(Error::Data("no group can be held out: each is the only one of some class".into()));
                 };
                 members[best].iter().for_each(|&row| held[row] = true);
             }
@@ -120,12 +106,7 @@ pub fn holdout(
 }
 
 /// Cuts the rows into `k` folds; split `i` holds out fold `i`.
-pub fn kfold(
-    labels: &[Option<u32>],
-    groups: Option<&[u64]>,
-    k: usize,
-    seed: u64,
-) -> Result<Vec<Split>> {
+pub fn kfold(labels: &[Option<u32>], groups: Option<&[u64]>, k: usize, seed: u64) -> Result<Vec<Split>> {
     check(labels, groups)?;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut fold_of = vec![0; labels.len()];
@@ -143,20 +124,12 @@ pub fn kfold(
         }
         Some(groups) => {
             let (sizes, members) = group_counts(labels, groups, &mut rng);
-            let wanted: Vec<f64> = sum(&sizes)
-                .iter()
-                .map(|&n| n as f64 / k.max(1) as f64)
-                .collect();
+            let wanted: Vec<f64> = sum(&sizes).iter().map(|&n| n as f64 / k.max(1) as f64).collect();
             let mut folds = vec![vec![0; wanted.len()]; k];
             for (i, (counts, rows)) in sizes.iter().zip(&members).enumerate() {
-                let empty = folds
-                    .iter()
-                    .filter(|fold| fold.iter().all(|&n| n == 0))
-                    .count();
+                let empty = folds.iter().filter(|fold| fold.iter().all(|&n| n == 0)).count();
                 let must_open = sizes.len() - i <= empty;
-                let cost = |f: &usize| {
-                    deviation(&add(&folds[*f], counts), &wanted) - deviation(&folds[*f], &wanted)
-                };
+                let cost = |f: &usize| deviation(&add(&folds[*f], counts), &wanted) - deviation(&folds[*f], &wanted);
                 let best = (0..k)
                     .filter(|&f| !must_open || folds[f].iter().all(|&n| n == 0))
                     .min_by(|a, b| cost(a).total_cmp(&cost(b)));
@@ -168,29 +141,18 @@ pub fn kfold(
         }
     };
     if k < 2 || units < k {
-        return Err(Error::Config(format!(
-            "{units} rows or groups cannot be cut into {k} folds"
-        )));
+        return Err(Error::Config(format!("{units} rows or groups cannot be cut into {k} folds")));
     }
-    Ok((0..k)
-        .map(|fold| part(&fold_of.iter().map(|&f| f == fold).collect::<Vec<_>>()))
-        .collect())
+    Ok((0..k).map(|fold| part(&fold_of.iter().map(|&f| f == fold).collect::<Vec<_>>())).collect())
 }
 
 /// Draws the rows whose labels may be used. For one seed a smaller budget is a subset of a larger one, and no class that
 /// has rows is left out. With groups, a class takes a row of each of its groups before a second one of any.
-pub fn label_budget(
-    labels: &[Option<u32>],
-    groups: Option<&[u64]>,
-    budget: Budget,
-    seed: u64,
-) -> Result<Labelled> {
+pub fn label_budget(labels: &[Option<u32>], groups: Option<&[u64]>, budget: Budget, seed: u64) -> Result<Labelled> {
     check(labels, groups)?;
     match budget {
         Budget::Fraction(f) if !(f > 0.0 && f <= 1.0) => {
-            return Err(Error::Config(format!(
-                "a label fraction of {f} is not in 0..=1 above 0"
-            )));
+            return Err(Error::Config(format!("a label fraction of {f} is not in 0..=1 above 0")));
         }
         Budget::PerClass(0) => return Err(Error::Config("a budget of no labels".into())),
         _ => {}
@@ -218,11 +180,7 @@ pub fn label_budget(
             Budget::Fraction(f) => ((f * rows.len() as f64).round() as usize).clamp(1, rows.len()),
             Budget::PerClass(asked) => {
                 if rows.len() < asked {
-                    short.push(Shortfall {
-                        class,
-                        rows: rows.len(),
-                        asked,
-                    });
+                    short.push(Shortfall { class, rows: rows.len(), asked });
                 }
                 asked.min(rows.len())
             }
@@ -236,43 +194,30 @@ pub fn label_budget(
 fn check(labels: &[Option<u32>], groups: Option<&[u64]>) -> Result<()> {
     match groups {
         _ if labels.is_empty() => Err(Error::Data("no rows to split".into())),
-        Some(groups) if groups.len() != labels.len() => Err(Error::Data(format!(
-            "{} groups for {} rows",
-            groups.len(),
-            labels.len()
-        ))),
+        Some(groups) if groups.len() != labels.len() => {
+            Err(Error::Data(format!("{} groups for {} rows", groups.len(), labels.len())))
+        }
         _ => Ok(()),
     }
 }
 
 fn classes(labels: &[Option<u32>]) -> BTreeMap<Option<u32>, Vec<usize>> {
     let mut classes: BTreeMap<_, Vec<usize>> = BTreeMap::new();
-    labels
-        .iter()
-        .enumerate()
-        .for_each(|(row, &label)| classes.entry(label).or_default().push(row));
+    labels.iter().enumerate().for_each(|(row, &label)| classes.entry(label).or_default().push(row));
     classes
 }
 
 /// For each group the rows of each class and its members; the largest first, in random order among equals.
-fn group_counts(
-    labels: &[Option<u32>],
-    groups: &[u64],
-    rng: &mut impl Rng,
-) -> (Vec<Vec<usize>>, Vec<Vec<usize>>) {
+fn group_counts(labels: &[Option<u32>], groups: &[u64], rng: &mut impl Rng) -> (Vec<Vec<usize>>, Vec<Vec<usize>>) {
     let columns: BTreeMap<Option<u32>, usize> = classes(labels).into_keys().zip(0..).collect();
     let mut members: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-    groups
-        .iter()
-        .enumerate()
-        .for_each(|(row, &group)| members.entry(group).or_default().push(row));
+    groups.iter().enumerate().for_each(|(row, &group)| members.entry(group).or_default().push(row));
     let mut members: Vec<Vec<usize>> = members.into_values().collect();
     members.shuffle(rng);
     members.sort_by_key(|rows| std::cmp::Reverse(rows.len()));
     let count = |rows: &Vec<usize>| {
         let mut counts = vec![0; columns.len()];
-        rows.iter()
-            .for_each(|&row| counts[columns[&labels[row]]] += 1);
+        rows.iter().for_each(|&row| counts[columns[&labels[row]]] += 1);
         counts
     };
     (members.iter().map(count).collect(), members)
@@ -283,21 +228,12 @@ fn add(a: &[usize], b: &[usize]) -> Vec<usize> {
 }
 
 fn sum(counts: &[Vec<usize>]) -> Vec<usize> {
-    counts
-        .iter()
-        .skip(1)
-        .fold(counts.first().cloned().unwrap_or_default(), |total, c| {
-            add(&total, c)
-        })
+    counts.iter().skip(1).fold(counts.first().cloned().unwrap_or_default(), |total, c| add(&total, c))
 }
 
 /// Squared deviation of the counts, each class in units of its own share.
 fn deviation(counts: &[usize], wanted: &[f64]) -> f64 {
-    counts
-        .iter()
-        .zip(wanted)
-        .map(|(&n, w)| ((n as f64 - w) / w).powi(2))
-        .sum()
+    counts.iter().zip(wanted).map(|(&n, w)| ((n as f64 - w) / w).powi(2)).sum()
 }
 
 fn part(held: &[bool]) -> Split {
@@ -392,14 +328,7 @@ mod tests {
     fn a_class_with_too_few_rows_is_named_and_groups_take_turns() {
         let labels = [Some(0), Some(0), Some(0), Some(0), Some(1), None];
         let drawn = label_budget(&labels, None, Budget::PerClass(3), 1).unwrap();
-        assert_eq!(
-            drawn.short,
-            [Shortfall {
-                class: 1,
-                rows: 1,
-                asked: 3
-            }]
-        );
+        assert_eq!(drawn.short, [Shortfall { class: 1, rows: 1, asked: 3 }]);
         assert_eq!(drawn.rows.len(), 4);
         let groups = [8, 8, 8, 9, 9, 9];
         let drawn = label_budget(&labels, Some(&groups), Budget::PerClass(2), 1).unwrap();

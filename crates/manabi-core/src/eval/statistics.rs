@@ -41,12 +41,7 @@ pub struct Bootstrap {
 
 impl Default for Bootstrap {
     fn default() -> Self {
-        Self {
-            resamples: 1000,
-            level: 0.95,
-            method: Method::Bca,
-            seed: 0,
-        }
+        Self { resamples: 1000, level: 0.95, method: Method::Bca, seed: 0 }
     }
 }
 
@@ -102,10 +97,7 @@ impl Bootstrap {
             )));
         }
         let all: Vec<u32> = (0..rows as u32).collect();
-        let by_seed: Vec<f64> = (0..seeds)
-            .into_par_iter()
-            .map(|seed| statistic(seed, &all))
-            .collect();
+        let by_seed: Vec<f64> = (0..seeds).into_par_iter().map(|seed| statistic(seed, &all)).collect();
         let mean = average(&by_seed);
         let mut draws: Vec<f64> = (0..self.resamples)
             .into_par_iter()
@@ -114,16 +106,11 @@ impl Bootstrap {
                 |sample, i| {
                     let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
                     rng.set_stream(i as u64);
-                    sample
-                        .iter_mut()
-                        .for_each(|row| *row = below(&mut rng, rows));
+                    sample.iter_mut().for_each(|row| *row = below(&mut rng, rows));
                     let mut times = vec![0.0; seeds];
                     (0..seeds).for_each(|_| times[below(&mut rng, seeds) as usize] += 1.0);
                     let drawn = times.iter().enumerate().filter(|(_, times)| **times > 0.0);
-                    drawn
-                        .map(|(seed, times)| times * statistic(seed, sample))
-                        .sum::<f64>()
-                        / seeds as f64
+                    drawn.map(|(seed, times)| times * statistic(seed, sample)).sum::<f64>() / seeds as f64
                 },
             )
             .collect();
@@ -143,42 +130,27 @@ impl Bootstrap {
             };
             (low, high) = (shifted(low), shifted(high));
         }
-        Ok(Interval {
-            mean,
-            low: at(&draws, low),
-            high: at(&draws, high),
-        })
+        Ok(Interval { mean, low: at(&draws, low), high: at(&draws, high) })
     }
 
     /// Compares two representations, scored on the same seeds and test rows: `scores[seed][row]`.
     pub fn paired(&self, first: &[Vec<f64>], second: &[Vec<f64>]) -> Result<Paired> {
         let rows = shape(first)?;
         if shape(second)? != rows || first.len() != second.len() {
-            return Err(Error::Data(
-                "a paired test needs the same seeds and rows on both sides".into(),
-            ));
+            return Err(Error::Data("a paired test needs the same seeds and rows on both sides".into()));
         }
         let minus = |(a, b): (&Vec<f64>, &Vec<f64>)| a.iter().zip(b).map(|(a, b)| a - b).collect();
         let by_seed: Vec<Vec<f64>> = first.iter().zip(second).map(minus).collect();
-        let by_row: Vec<f64> = (0..rows)
-            .map(|row| by_seed.iter().map(|d| d[row]).sum::<f64>() / by_seed.len() as f64)
-            .collect();
+        let by_row: Vec<f64> =
+            (0..rows).map(|row| by_seed.iter().map(|d| d[row]).sum::<f64>() / by_seed.len() as f64).collect();
         let (p, exact) = sign_flip(&by_row, 10 * self.resamples, self.seed);
-        Ok(Paired {
-            difference: self.mean(&by_seed)?,
-            p,
-            exact,
-        })
+        Ok(Paired { difference: self.mean(&by_seed)?, p, exact })
     }
 }
 
 /// The two-sided p of a sign-flip test that the differences are symmetric about 0, and whether it is exact.
 pub fn sign_flip(differences: &[f64], resamples: usize, seed: u64) -> (f64, bool) {
-    let d: Vec<f64> = differences
-        .iter()
-        .copied()
-        .filter(|d| d.abs() > 1e-12)
-        .collect();
+    let d: Vec<f64> = differences.iter().copied().filter(|d| d.abs() > 1e-12).collect();
     let observed = d.iter().sum::<f64>().abs() * (1.0 - 1e-9);
     if d.is_empty() {
         return (1.0, true);
@@ -189,13 +161,8 @@ pub fn sign_flip(differences: &[f64], resamples: usize, seed: u64) -> (f64, bool
     }
     if d.len() <= 20 {
         // Sums of all sign patterns with the first sign fixed; the other half mirrors them.
-        let sums = d[1..].iter().fold(vec![d[0]], |sums, x| {
-            sums.iter().flat_map(|s| [s + x, s - x]).collect()
-        });
-        return (
-            sums.iter().filter(|s| s.abs() >= observed).count() as f64 / sums.len() as f64,
-            true,
-        );
+        let sums = d[1..].iter().fold(vec![d[0]], |sums, x| sums.iter().flat_map(|s| [s + x, s - x]).collect());
+        return (sums.iter().filter(|s| s.abs() >= observed).count() as f64 / sums.len() as f64, true);
     }
     let as_large = (0..resamples)
         .into_par_iter()
@@ -205,11 +172,8 @@ pub fn sign_flip(differences: &[f64], resamples: usize, seed: u64) -> (f64, bool
             let mut sum = 0.0;
             for chunk in d.chunks(64) {
                 let bits = rng.next_u64();
-                sum += chunk
-                    .iter()
-                    .enumerate()
-                    .map(|(bit, x)| x * (1.0 - 2.0 * ((bits >> bit) & 1) as f64))
-                    .sum::<f64>();
+                sum +=
+                    chunk.iter().enumerate().map(|(bit, x)| x * (1.0 - 2.0 * ((bits >> bit) & 1) as f64)).sum::<f64>();
             }
             sum.abs() >= observed
         })
@@ -230,14 +194,8 @@ fn binomial(n: usize, least: usize) -> f64 {
 
 fn shape(scores: &[Vec<f64>]) -> Result<usize> {
     let rows = scores.first().map_or(0, Vec::len);
-    if rows == 0
-        || scores
-            .iter()
-            .any(|s| s.len() != rows || s.iter().any(|x| !x.is_finite()))
-    {
-        return Err(Error::Data(
-            "scores must be finite, and each seed must score the same test rows".into(),
-        ));
+    if rows == 0 || scores.iter().any(|s| s.len() != rows || s.iter().any(|x| !x.is_finite())) {
+        return Err(Error::Data("scores must be finite, and each seed must score the same test rows".into()));
     }
     Ok(rows)
 }
@@ -252,27 +210,17 @@ fn below(rng: &mut ChaCha8Rng, n: usize) -> u32 {
 }
 
 /// Efron's acceleration, from leaving out each seed, and each of up to 100 blocks of rows.
-fn acceleration(
-    by_seed: &[f64],
-    rows: usize,
-    statistic: &(impl Fn(usize, &[u32]) -> f64 + Sync),
-) -> f64 {
+fn acceleration(by_seed: &[f64], rows: usize, statistic: &(impl Fn(usize, &[u32]) -> f64 + Sync)) -> f64 {
     let (seeds, blocks) = (by_seed.len(), rows.min(100));
     let total: f64 = by_seed.iter().sum();
     let without_rows: Vec<f64> = (0..if rows > 1 { blocks } else { 0 })
         .into_par_iter()
         .map(|block| {
-            let kept: Vec<u32> = (0..rows as u32)
-                .filter(|&row| row as usize % blocks != block)
-                .collect();
+            let kept: Vec<u32> = (0..rows as u32).filter(|&row| row as usize % blocks != block).collect();
             (0..seeds).map(|seed| statistic(seed, &kept)).sum::<f64>() / seeds as f64
         })
         .collect();
-    let without_seed = by_seed
-        .iter()
-        .filter(|_| seeds > 1)
-        .map(|x| (total - x) / (seeds - 1) as f64)
-        .collect();
+    let without_seed = by_seed.iter().filter(|_| seeds > 1).map(|x| (total - x) / (seeds - 1) as f64).collect();
     let (mut cubes, mut squares) = (0.0, 0.0);
     for values in [without_rows, without_seed] {
         let (mean, n) = (average(&values), values.len() as f64);
@@ -283,11 +231,7 @@ fn acceleration(
             squares += influence.powi(2);
         }
     }
-    if squares > 0.0 {
-        cubes / (6.0 * squares.powf(1.5))
-    } else {
-        0.0
-    }
+    if squares > 0.0 { cubes / (6.0 * squares.powf(1.5)) } else { 0.0 }
 }
 
 /// The quantile of sorted values, linear between neighbours.
@@ -301,9 +245,7 @@ fn at(sorted: &[f64], share: f64) -> f64 {
 fn cumulative(z: f64) -> f64 {
     let x = z.abs() / std::f64::consts::SQRT_2;
     let t = 1.0 / (1.0 + 0.3275911 * x);
-    let poly = t
-        * (0.254829592
-            + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
+    let poly = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
     let upper = 0.5 * poly * (-x * x).exp();
     if z > 0.0 { 1.0 - upper } else { upper }
 }
@@ -313,11 +255,7 @@ fn quantile(share: f64) -> f64 {
     let (mut low, mut high) = (-9.0, 9.0);
     for _ in 0..60 {
         let middle = 0.5 * (low + high);
-        if cumulative(middle) < share {
-            low = middle
-        } else {
-            high = middle
-        }
+        if cumulative(middle) < share { low = middle } else { high = middle }
     }
     0.5 * (low + high)
 }
@@ -329,30 +267,17 @@ mod tests {
 
     fn coin(rows: usize, share: f64, seed: u64) -> Vec<f64> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        (0..rows)
-            .map(|_| f64::from(rng.random::<f64>() < share))
-            .collect()
+        (0..rows).map(|_| f64::from(rng.random::<f64>() < share)).collect()
     }
 
     #[test]
     fn one_seed_gives_the_interval_of_a_proportion() {
         for method in [Method::Percentile, Method::Bca] {
             let scores = vec![coin(2000, 0.8, 1)];
-            let interval = Bootstrap {
-                method,
-                ..Bootstrap::default()
-            }
-            .mean(&scores)
-            .unwrap();
+            let interval = Bootstrap { method, ..Bootstrap::default() }.mean(&scores).unwrap();
             let half = 1.96 * (interval.mean * (1.0 - interval.mean) / 2000.0).sqrt();
-            assert!(
-                (interval.high - interval.mean - half).abs() < 0.15 * half,
-                "{interval:?}"
-            );
-            assert!(
-                (interval.mean - interval.low - half).abs() < 0.15 * half,
-                "{interval:?}"
-            );
+            assert!((interval.high - interval.mean - half).abs() < 0.15 * half, "{interval:?}");
+            assert!((interval.mean - interval.low - half).abs() < 0.15 * half, "{interval:?}");
         }
     }
 
@@ -361,29 +286,14 @@ mod tests {
     // print(bootstrap((x,), np.mean, n_resamples=200000, method="BCa", rng=1).confidence_interval)
     #[test]
     fn bca_is_that_of_scipy_on_a_skewed_sample() {
-        let x: Vec<f64> = (0..40)
-            .map(|i| (f64::from(i * i).sin() * 2.0).exp())
-            .collect();
-        let interval = Bootstrap {
-            resamples: 20_000,
-            ..Bootstrap::default()
-        }
-        .mean(&[x])
-        .unwrap();
-        assert!(
-            (interval.low - 1.3137).abs() < 0.03 && (interval.high - 2.9140).abs() < 0.03,
-            "{interval:?}"
-        );
+        let x: Vec<f64> = (0..40).map(|i| (f64::from(i * i).sin() * 2.0).exp()).collect();
+        let interval = Bootstrap { resamples: 20_000, ..Bootstrap::default() }.mean(&[x]).unwrap();
+        assert!((interval.low - 1.3137).abs() < 0.03 && (interval.high - 2.9140).abs() < 0.03, "{interval:?}");
     }
 
     #[test]
     fn copies_of_a_seed_do_not_narrow_the_interval_and_different_seeds_widen_it() {
-        let width = |scores: &[Vec<f64>]| {
-            Bootstrap::default()
-                .mean(scores)
-                .map(|i| i.high - i.low)
-                .unwrap()
-        };
+        let width = |scores: &[Vec<f64>]| Bootstrap::default().mean(scores).map(|i| i.high - i.low).unwrap();
         let one = coin(1000, 0.7, 2);
         let alone = width(std::slice::from_ref(&one));
         assert!((width(&vec![one.clone(); 5]) / alone - 1.0).abs() < 0.1);
@@ -414,45 +324,15 @@ mod tests {
 
     #[test]
     fn a_difference_is_found_only_where_there_is_one() {
-        let seeds = |share, from| {
-            (from..from + 3)
-                .map(|s| coin(500, share, s))
-                .collect::<Vec<_>>()
-        };
+        let seeds = |share, from| (from..from + 3).map(|s| coin(500, share, s)).collect::<Vec<_>>();
         let settings = Bootstrap::default();
         let same = settings.paired(&seeds(0.7, 0), &seeds(0.7, 10)).unwrap();
-        assert!(
-            same.p > 0.05 && !same.exact && same.difference.low < 0.0 && same.difference.high > 0.0,
-            "{same:?}"
-        );
+        assert!(same.p > 0.05 && !same.exact && same.difference.low < 0.0 && same.difference.high > 0.0, "{same:?}");
         let better = settings.paired(&seeds(0.8, 0), &seeds(0.7, 10)).unwrap();
-        assert!(
-            better.p < 0.001 && better.difference.low > 0.0,
-            "{better:?}"
-        );
-        assert_eq!(
-            better,
-            settings.paired(&seeds(0.8, 0), &seeds(0.7, 10)).unwrap()
-        );
+        assert!(better.p < 0.001 && better.difference.low > 0.0, "{better:?}");
+        assert_eq!(better, settings.paired(&seeds(0.8, 0), &seeds(0.7, 10)).unwrap());
         let none = settings.paired(&seeds(0.8, 0), &seeds(0.8, 0)).unwrap();
-        assert_eq!(
-            (none.p, none.difference.low, none.difference.high),
-            (1.0, 0.0, 0.0)
-        );
+        assert_eq!((none.p, none.difference.low, none.difference.high), (1.0, 0.0, 0.0));
         assert!(settings.paired(&[], &[]).is_err());
-    }
-
-    #[test]
-    #[ignore = "a timing, for release builds"]
-    fn an_interval_takes_a_moment() {
-        let (a, b): (Vec<_>, Vec<_>) = (0..3)
-            .map(|s| (coin(10_000, 0.8, s), coin(10_000, 0.79, s + 9)))
-            .unzip();
-        let start = std::time::Instant::now();
-        println!("{:?}", Bootstrap::default().mean(&a).unwrap());
-        println!("interval 3 x 10000 x 1000: {:?}", start.elapsed());
-        let start = std::time::Instant::now();
-        println!("{:?}", Bootstrap::default().paired(&a, &b).unwrap());
-        println!("paired: {:?}", start.elapsed());
     }
 }

@@ -42,24 +42,14 @@ pub fn effective_rank(features: &Features) -> Result<f64> {
     if total == 0.0 {
         return Err(Error::Data("rows of nothing but zeros have no rank".into()));
     }
-    Ok((-singular
-        .iter()
-        .map(|s| s / total + 1e-7)
-        .map(|p| p * p.ln())
-        .sum::<f64>())
-    .exp())
+    Ok((-singular.iter().map(|s| s / total + 1e-7).map(|p| p * p.ln()).sum::<f64>()).exp())
 }
 
 /// How far apart two views of one sample lie: 0 together, 2 unrelated, 4 opposite. Lower is better.
 pub fn alignment(first: &Features, second: &Features) -> Result<f64> {
     paired(first, second)?;
     let (a, b) = (first.l2_normalized(), second.l2_normalized());
-    let sum: f64 = a
-        .data()
-        .iter()
-        .zip(b.data())
-        .map(|(a, b)| f64::from(a - b).powi(2))
-        .sum();
+    let sum: f64 = a.data().iter().zip(b.data()).map(|(a, b)| f64::from(a - b).powi(2)).sum();
     Ok(sum / a.rows() as f64)
 }
 
@@ -73,29 +63,20 @@ pub fn uniformity(features: &Features) -> Result<f64> {
         .map(|left| {
             let mut sum = 0.0;
             for right in &blocks {
-                sum += dots(left, right)?
-                    .iter()
-                    .map(|&cosine| (4.0 * (f64::from(cosine) - 1.0)).exp())
-                    .sum::<f64>();
+                sum += dots(left, right)?.iter().map(|&cosine| (4.0 * (f64::from(cosine) - 1.0)).exp()).sum::<f64>();
             }
             Ok(sum)
         })
         .collect::<Result<_>>()?;
     // Every row was also paired with itself, at distance 0.
-    Ok(((sums.iter().sum::<f64>() - n) / (n * (n - 1.0)))
-        .max(f64::MIN_POSITIVE)
-        .ln())
+    Ok(((sums.iter().sum::<f64>() - n) / (n * (n - 1.0))).max(f64::MIN_POSITIVE).ln())
 }
 
 /// The share of rows whose nearest row in the other view is their own sample.
 pub fn consistency(first: &Features, second: &Features) -> Result<f64> {
     paired(first, second)?;
     let found = nearest(first, second, 1)?;
-    let same = found
-        .iter()
-        .enumerate()
-        .filter(|(row, found)| found.first().is_some_and(|n| n.row == *row))
-        .count();
+    let same = found.iter().enumerate().filter(|(row, found)| found.first().is_some_and(|n| n.row == *row)).count();
     Ok(same as f64 / found.len() as f64)
 }
 
@@ -126,32 +107,20 @@ pub struct Clusters {
 impl KMeans {
     /// So many clusters, five starts.
     pub fn new(k: usize, seed: u64) -> Self {
-        Self {
-            k,
-            max_iterations: 100,
-            restarts: 5,
-            seed,
-        }
+        Self { k, max_iterations: 100, restarts: 5, seed }
     }
 
     /// Clusters the rows by Euclidean distance; normalise them first for cosine.
     pub fn fit(&self, features: &Features) -> Result<Clusters> {
         if self.k == 0 || self.restarts == 0 || features.rows() < self.k {
-            return Err(Error::Config(format!(
-                "{} rows cannot be put into {} clusters",
-                features.rows(),
-                self.k
-            )));
+            return Err(Error::Config(format!("{} rows cannot be put into {} clusters", features.rows(), self.k)));
         }
         let mut best: Option<Clusters> = None;
         for restart in 0..self.restarts {
             let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
             rng.set_stream(restart as u64);
             let found = self.lloyd(features, plus_plus(features, self.k, &mut rng))?;
-            if best
-                .as_ref()
-                .is_none_or(|best| found.inertia < best.inertia)
-            {
+            if best.as_ref().is_none_or(|best| found.inertia < best.inertia) {
                 best = Some(found);
             }
         }
@@ -172,40 +141,24 @@ impl KMeans {
             for (row, &(cluster, _)) in last.iter().enumerate() {
                 counts[cluster] += 1.0;
                 let sum = &mut sums[cluster * dim..(cluster + 1) * dim];
-                sum.iter_mut()
-                    .zip(features.row(row))
-                    .for_each(|(s, &x)| *s += f64::from(x));
+                sum.iter_mut().zip(features.row(row)).for_each(|(s, &x)| *s += f64::from(x));
             }
             // An empty cluster takes over the row that is worst served, each another one.
             let mut worst: Vec<usize> = (0..rows).collect();
             if counts.contains(&0.0) {
                 worst.sort_by(|&a, &b| last[a].1.total_cmp(&last[b].1));
             }
-            for (cluster, count) in counts
-                .iter_mut()
-                .enumerate()
-                .filter(|(_, count)| **count == 0.0)
-            {
+            for (cluster, count) in counts.iter_mut().enumerate().filter(|(_, count)| **count == 0.0) {
                 *count = 1.0;
                 let row = worst.pop().unwrap_or(0);
                 let sum = &mut sums[cluster * dim..(cluster + 1) * dim];
-                sum.iter_mut()
-                    .zip(features.row(row))
-                    .for_each(|(s, &x)| *s = f64::from(x));
+                sum.iter_mut().zip(features.row(row)).for_each(|(s, &x)| *s = f64::from(x));
             }
-            let data = sums
-                .iter()
-                .enumerate()
-                .map(|(i, s)| (s / counts[i / dim]) as f32)
-                .collect();
+            let data = sums.iter().enumerate().map(|(i, s)| (s / counts[i / dim]) as f32).collect();
             centres = Features::new(self.k, dim, data)?;
         }
         let inertia = last.iter().map(|(_, distance)| distance).sum();
-        Ok(Clusters {
-            centres,
-            assignments: last.into_iter().map(|(cluster, _)| cluster).collect(),
-            inertia,
-        })
+        Ok(Clusters { centres, assignments: last.into_iter().map(|(cluster, _)| cluster).collect(), inertia })
     }
 }
 
@@ -215,10 +168,7 @@ fn plus_plus(features: &Features, k: usize, rng: &mut ChaCha8Rng) -> Features {
     let mut distances = vec![f64::INFINITY; features.rows()];
     while chosen.len() < k {
         let centre = features.row(chosen[chosen.len() - 1]);
-        distances
-            .par_iter_mut()
-            .enumerate()
-            .for_each(|(row, d)| *d = d.min(squared(features.row(row), centre)));
+        distances.par_iter_mut().enumerate().for_each(|(row, d)| *d = d.min(squared(features.row(row), centre)));
         let mut left = rng.random::<f64>() * distances.iter().sum::<f64>();
         let hit = distances.iter().position(|d| {
             left -= d;
@@ -234,22 +184,17 @@ fn plus_plus(features: &Features, k: usize, rng: &mut ChaCha8Rng) -> Features {
 fn assign(features: &Features, centres: &Features) -> Result<Vec<(usize, f64)>> {
     let (k, dim) = (centres.rows(), features.dim());
     let all = centres.to_tensor()?;
-    let norms: Vec<f32> = (0..k)
-        .map(|c| centres.row(c).iter().map(|x| x * x).sum::<f32>())
-        .collect();
+    let norms: Vec<f32> = (0..k).map(|c| centres.row(c).iter().map(|x| x * x).sum::<f32>()).collect();
     let parts: Vec<Vec<(usize, f64)>> = blocks(features, BLOCK)?
         .par_iter()
         .enumerate()
         .map(|(i, block)| {
             let products = dots(block, &all)?;
-            let nearest = products
-                .chunks_exact(k)
-                .zip(features.data()[i * BLOCK * dim..].chunks_exact(dim));
+            let nearest = products.chunks_exact(k).zip(features.data()[i * BLOCK * dim..].chunks_exact(dim));
             Ok(nearest
                 .map(|(products, row)| {
                     let score = |c: usize| norms[c] - 2.0 * products[c];
-                    let best =
-                        (1..k).fold(0, |best, c| if score(c) < score(best) { c } else { best });
+                    let best = (1..k).fold(0, |best, c| if score(c) < score(best) { c } else { best });
                     (best, squared(row, centres.row(best)))
                 })
                 .collect())
@@ -263,35 +208,20 @@ fn squared(a: &[f32], b: &[f32]) -> f64 {
 }
 
 /// The mean silhouette of up to `sample` rows drawn from the seed: 1 apart, 0 touching, below 0 in the wrong cluster.
-pub fn silhouette(
-    features: &Features,
-    assignments: &[usize],
-    sample: usize,
-    seed: u64,
-) -> Result<f64> {
+pub fn silhouette(features: &Features, assignments: &[usize], sample: usize, seed: u64) -> Result<f64> {
     if assignments.len() != features.rows() {
-        return Err(Error::Data(format!(
-            "{} clusters for {} rows",
-            assignments.len(),
-            features.rows()
-        )));
+        return Err(Error::Data(format!("{} clusters for {} rows", assignments.len(), features.rows())));
     }
     let mut rows: Vec<usize> = (0..features.rows()).collect();
     if rows.len() > sample {
         rows.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
         rows.truncate(sample);
     }
-    let k = rows
-        .iter()
-        .map(|&row| assignments[row] + 1)
-        .max()
-        .unwrap_or(0);
+    let k = rows.iter().map(|&row| assignments[row] + 1).max().unwrap_or(0);
     let mut counts = vec![0.0; k];
     rows.iter().for_each(|&row| counts[assignments[row]] += 1.0);
     if counts.iter().filter(|&&count| count > 0.0).count() < 2 {
-        return Err(Error::Data(
-            "a silhouette needs rows of two clusters".into(),
-        ));
+        return Err(Error::Data("a silhouette needs rows of two clusters".into()));
     }
     let widths: Vec<f64> = rows
         .par_iter()
@@ -306,14 +236,8 @@ pub fn silhouette(
             }
             let within = sums[own] / (counts[own] - 1.0);
             let others = (0..k).filter(|&c| c != own && counts[c] > 0.0);
-            let nearest = others
-                .map(|c| sums[c] / counts[c])
-                .fold(f64::INFINITY, f64::min);
-            if nearest == within {
-                0.0
-            } else {
-                (nearest - within) / nearest.max(within)
-            }
+            let nearest = others.map(|c| sums[c] / counts[c]).fold(f64::INFINITY, f64::min);
+            if nearest == within { 0.0 } else { (nearest - within) / nearest.max(within) }
         })
         .collect();
     Ok(widths.iter().sum::<f64>() / widths.len() as f64)
@@ -321,10 +245,7 @@ pub fn silhouette(
 
 fn enough(features: &Features, least: usize) -> Result<()> {
     if features.rows() < least {
-        return Err(Error::Data(format!(
-            "{} rows are too few: {least} are needed",
-            features.rows()
-        )));
+        return Err(Error::Data(format!("{} rows are too few: {least} are needed", features.rows())));
     }
     Ok(())
 }
@@ -333,11 +254,7 @@ fn paired(first: &Features, second: &Features) -> Result<()> {
     enough(first, 1)?;
     second.same_dim(first.dim())?;
     if first.rows() != second.rows() {
-        return Err(Error::Data(format!(
-            "{} and {} rows are not two views",
-            first.rows(),
-            second.rows()
-        )));
+        return Err(Error::Data(format!("{} and {} rows are not two views", first.rows(), second.rows())));
     }
     Ok(())
 }
@@ -366,21 +283,11 @@ mod tests {
     // from scipy.spatial.distance import pdist; print(a, np.log(np.exp(-2 * pdist(x) ** 2).mean()))
     #[test]
     fn rank_alignment_and_uniformity_are_those_of_numpy() {
-        let data: Vec<f32> = (0..60)
-            .map(|i| (f64::from(i * i) * 0.37).sin() as f32)
-            .collect();
+        let data: Vec<f32> = (0..60).map(|i| (f64::from(i * i) * 0.37).sin() as f32).collect();
         let z = Features::new(12, 5, data.clone()).unwrap();
-        let (a, b) = (
-            z.select(&[0, 1, 2, 3, 4, 5]),
-            z.select(&[6, 7, 8, 9, 10, 11]),
-        );
+        let (a, b) = (z.select(&[0, 1, 2, 3, 4, 5]), z.select(&[6, 7, 8, 9, 10, 11]));
         assert!((effective_rank(&z).unwrap() - 4.8280262).abs() < 1e-5);
-        assert!(
-            (effective_rank(&Features::new(5, 12, transposed(&data)).unwrap()).unwrap()
-                - 4.8280262)
-                .abs()
-                < 1e-5
-        );
+        assert!((effective_rank(&Features::new(5, 12, transposed(&data)).unwrap()).unwrap() - 4.8280262).abs() < 1e-5);
         assert!((alignment(&a, &b).unwrap() - 1.6256470).abs() < 1e-5);
         assert!((uniformity(&z).unwrap() + 2.9593519).abs() < 1e-5);
     }
@@ -393,16 +300,8 @@ mod tests {
     fn views_of_the_same_sample_find_each_other() {
         let first = noise(500, 16, 1);
         let shifted = noise(500, 16, 2);
-        let data = first
-            .data()
-            .iter()
-            .zip(shifted.data())
-            .map(|(a, b)| a + 0.1 * b)
-            .collect();
-        assert_eq!(
-            consistency(&first, &Features::new(500, 16, data).unwrap()).unwrap(),
-            1.0
-        );
+        let data = first.data().iter().zip(shifted.data()).map(|(a, b)| a + 0.1 * b).collect();
+        assert_eq!(consistency(&first, &Features::new(500, 16, data).unwrap()).unwrap(), 1.0);
         assert!(consistency(&first, &shifted).unwrap() < 0.05);
         assert!(consistency(&first, &noise(499, 16, 1)).is_err());
     }
@@ -410,9 +309,7 @@ mod tests {
     #[test]
     fn k_means_finds_clusters_and_repeats_itself() {
         let mut data = noise(300, 3, 4).data().to_vec();
-        data.iter_mut()
-            .enumerate()
-            .for_each(|(i, x)| *x += if i % 3 == i / 3 % 3 { 6.0 } else { 0.0 });
+        data.iter_mut().enumerate().for_each(|(i, x)| *x += if i % 3 == i / 3 % 3 { 6.0 } else { 0.0 });
         let features = Features::new(300, 3, data).unwrap();
         let found = KMeans::new(3, 7).fit(&features).unwrap();
         assert!((0..300).all(|i| found.assignments[i] == found.assignments[i % 3]));
@@ -427,9 +324,7 @@ mod tests {
     // print(silhouette_score(np.sin(np.arange(60) ** 2 * 0.37).reshape(12, 5), np.arange(12) % 3))
     #[test]
     fn the_silhouette_is_that_of_scikit_learn() {
-        let data = (0..60)
-            .map(|i| (f64::from(i * i) * 0.37).sin() as f32)
-            .collect();
+        let data = (0..60).map(|i| (f64::from(i * i) * 0.37).sin() as f32).collect();
         let clusters: Vec<usize> = (0..12).map(|i| i % 3).collect();
         let width = silhouette(&Features::new(12, 5, data).unwrap(), &clusters, 100, 0).unwrap();
         assert!((width + 0.02743895).abs() < 1e-6);

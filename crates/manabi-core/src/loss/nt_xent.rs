@@ -18,7 +18,9 @@ use crate::{Error, Result};
 pub fn nt_xent(a: &Tensor, b: &Tensor, temperature: f64) -> Result<Tensor> {
     let ((n, d), (m, e)) = (a.dims2()?, b.dims2()?);
     if (n, d) != (m, e) || n < 2 {
-        return Err(Error::config(format!("NT-Xent needs two views of the same 2 or more rows, not ({n}, {d}) and ({m}, {e})")));
+        return Err(Error::config(format!(
+            "NT-Xent needs two views of the same 2 or more rows, not ({n}, {d}) and ({m}, {e})"
+        )));
     }
     if temperature <= 0.0 {
         return Err(Error::config(format!("the temperature must be above 0, not {temperature}")));

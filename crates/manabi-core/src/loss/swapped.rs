@@ -45,10 +45,7 @@ pub fn swapped_prediction(codes: &[Tensor], scores: &[Tensor], temperature: f64)
     if temperature <= 0.0 {
         return Err(Error::config(format!("the temperature must be above 0, not {temperature}")));
     }
-    let log_p = scores
-        .iter()
-        .map(|s| Ok(log_softmax_last(&(s / temperature)?)?))
-        .collect::<Result<Vec<_>>>()?;
+    let log_p = scores.iter().map(|s| Ok(log_softmax_last(&(s / temperature)?)?)).collect::<Result<Vec<_>>>()?;
     let mut terms = Vec::new();
     for (i, q) in codes.iter().enumerate() {
         for (_, p) in log_p.iter().enumerate().filter(|(j, _)| *j != i) {

@@ -30,7 +30,11 @@ pub struct VicRegTerms {
 pub fn vicreg(a: &Tensor, b: &Tensor, weights: (f64, f64, f64)) -> Result<VicRegTerms> {
     let (n, _) = a.dims2()?;
     if n < 2 || a.dims() != b.dims() {
-        return Err(Error::config(format!("VICReg needs two views of the same 2 or more rows, not {:?} and {:?}", a.dims(), b.dims())));
+        return Err(Error::config(format!(
+            "VICReg needs two views of the same 2 or more rows, not {:?} and {:?}",
+            a.dims(),
+            b.dims()
+        )));
     }
     let invariance = (a - b)?.sqr()?.mean_all()?;
     let (va, ca) = spread(a)?;

@@ -51,6 +51,9 @@ pub struct BuildContext<'a, B> {
     pub overrides: &'a Overrides,
 }
 
+/// Builds a method.
+pub type Build<B> = fn(&BuildContext<B>) -> Result<Box<dyn Method<B>>>;
+
 /// One method of the list.
 pub struct MethodEntry<B> {
     /// The fixed word of the command line.
@@ -64,7 +67,7 @@ pub struct MethodEntry<B> {
     /// One line for `manabi methods`.
     pub summary: &'static str,
     /// Builds it.
-    pub build: fn(&BuildContext<B>) -> Result<Box<dyn Method<B>>>,
+    pub build: Build<B>,
     /// How it likes to be trained on such a dataset.
     pub defaults: fn(&DatasetFacts) -> TrainDefaults,
     /// Its settings with the defaults for such a dataset, as TOML.

@@ -110,8 +110,11 @@ mod tests {
     #[test]
     fn an_unknown_setting_is_refused_with_the_known_ones() {
         let message = apply("temprature = 1").unwrap_err().to_string();
-        assert!(message.contains("temprature") && message.contains("temperature, hidden")
-            || message.contains("hidden, temperature"), "{message}");
+        assert!(
+            message.contains("temprature") && message.contains("temperature, hidden")
+                || message.contains("hidden, temperature"),
+            "{message}"
+        );
     }
 
     #[test]

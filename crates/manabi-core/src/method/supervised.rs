@@ -52,7 +52,10 @@ impl Config {
             return Err(Error::config(format!("label smoothing must be in [0, 1), not {}", self.smoothing)));
         }
         if !(0.0..1.0).contains(&self.ema) {
-            return Err(Error::config(format!("the decay of the weights' average must be in [0, 1), not {}", self.ema)));
+            return Err(Error::config(format!(
+                "the decay of the weights' average must be in [0, 1), not {}",
+                self.ema
+            )));
         }
         Ok(())
     }
@@ -91,7 +94,8 @@ impl Supervised {
             )));
         }
         let head = Linear::new(&context.heads.pp("classifier"), context.encoder.readout_dim(), context.facts.classes)?;
-        let average = (config.ema > 0.0).then(|| Ok::<_, Error>([context.student.duplicate()?, context.heads.duplicate()?]));
+        let average =
+            (config.ema > 0.0).then(|| Ok::<_, Error>([context.student.duplicate()?, context.heads.duplicate()?]));
         Ok(Self { config, head, average: average.transpose()? })
     }
 }

@@ -44,7 +44,9 @@ impl<B> Teacher<B> {
     /// Moves towards the student after step `step`; `student` is the trainer's whole store.
     pub fn follow(&self, student: &Params, step: &Step) -> Result<()> {
         let momentum = ema::momentum(self.momentum, step.progress());
-        ["encoder", "head.projector"].iter().try_for_each(|part| ema::update(&self.params.pp(part), &student.pp(part), momentum))
+        ["encoder", "head.projector"]
+            .iter()
+            .try_for_each(|part| ema::update(&self.params.pp(part), &student.pp(part), momentum))
     }
 
     /// Everything, for the checkpoint.

@@ -32,8 +32,14 @@ impl Mlp {
                 let (inputs, outputs) = (config.widths[i], config.widths[i + 1]);
                 // A bias before a batch norm is dead weight: the norm subtracts it, and its gradient is zero.
                 Ok(match (last, config.last_norm) {
-                    (false, _) => (Linear::without_bias(&params, inputs, outputs)?, Some(BatchNorm::relu(&params.pp("bn"), outputs)?)),
-                    (true, true) => (Linear::without_bias(&params, inputs, outputs)?, Some(BatchNorm::new(&params.pp("bn"), outputs)?)),
+                    (false, _) => (
+                        Linear::without_bias(&params, inputs, outputs)?,
+                        Some(BatchNorm::relu(&params.pp("bn"), outputs)?),
+                    ),
+                    (true, true) => (
+                        Linear::without_bias(&params, inputs, outputs)?,
+                        Some(BatchNorm::new(&params.pp("bn"), outputs)?),
+                    ),
                     (true, false) => (Linear::new(&params, inputs, outputs)?, None),
                 })
             })

@@ -148,7 +148,12 @@ impl Params {
         for (name, var, role) in self.named() {
             entries.insert(name, Entry { var: Var::from_tensor(&var.as_tensor().detach().copy()?)?, role });
         }
-        Ok(Self { entries: Arc::new(Mutex::new(entries)), prefix: String::new(), seed: self.seed, device: self.device.clone() })
+        Ok(Self {
+            entries: Arc::new(Mutex::new(entries)),
+            prefix: String::new(),
+            seed: self.seed,
+            device: self.device.clone(),
+        })
     }
 
     /// Overwrites every tensor below the prefix from `tensors` (names without the prefix).

@@ -61,7 +61,9 @@ impl Optimizer {
     /// The peak learning rate.
     pub fn lr(&self) -> f64 {
         match self.config {
-            OptimizerConfig::Sgd { lr, .. } | OptimizerConfig::Adamw { lr, .. } | OptimizerConfig::Lars { lr, .. } => lr,
+            OptimizerConfig::Sgd { lr, .. } | OptimizerConfig::Adamw { lr, .. } | OptimizerConfig::Lars { lr, .. } => {
+                lr
+            }
         }
     }
 

@@ -1,9 +1,9 @@
-//! The arithmetic of one update, in one place so that it can be fused.
+//! The arithmetic of one update: the optimisers' settings in `f64`, handed to the fused kernels.
 //!
-//! Each function changes its first tensor(s) in place. Plain candle operations; a fused
-//! kernel with the same signature can stand in for any of them.
+//! Each function changes its first tensor(s) in place, in one pass over memory.
 
 use candle_core::{Tensor, Var};
+use manabi_kernels::optim as kernels;
 
 use crate::Result;
 
@@ -29,35 +29,34 @@ pub(super) struct AdamWStep {
 
 /// `g += wd·p; b = µ·b + g; p -= lr·(nesterov ? g + µ·b : b)`.
 pub(super) fn sgd(param: &Var, grad: &Tensor, buffer: &Var, s: &SgdStep) -> Result<()> {
-    let p = param.as_tensor().detach();
-    let g = if s.weight_decay == 0.0 { grad.clone() } else { (grad + (&p * s.weight_decay)?)? };
-    let b = ((buffer.as_tensor().detach() * s.momentum)? + &g)?;
-    buffer.set(&b)?;
-    let direction = if s.nesterov { (g + (b * s.momentum)?)? } else { b };
-    Ok(param.set(&(p - (direction * s.lr)?)?)?)
+    let step = kernels::SgdStep {
+        lr: s.lr as f32,
+        momentum: s.momentum as f32,
+        nesterov: s.nesterov,
+        weight_decay: s.weight_decay as f32,
+    };
+    Ok(kernels::sgd_step(param, grad, buffer, step)?)
 }
 
 /// `p *= 1 - lr·wd; m, v = moments; p -= lr·m̂ / (√v̂ + eps)`.
 pub(super) fn adamw(param: &Var, grad: &Tensor, m: &Var, v: &Var, s: &AdamWStep) -> Result<()> {
-    let p = (param.as_tensor().detach() * (1.0 - s.lr * s.weight_decay))?;
-    let new_m = ((m.as_tensor().detach() * s.beta1)? + (grad * (1.0 - s.beta1))?)?;
-    let new_v = ((v.as_tensor().detach() * s.beta2)? + (grad.sqr()? * (1.0 - s.beta2))?)?;
-    m.set(&new_m)?;
-    v.set(&new_v)?;
-    let correct1 = 1.0 - s.beta1.powf(s.step as f64);
-    let correct2 = 1.0 - s.beta2.powf(s.step as f64);
-    let denominator = ((new_v.sqrt()? / correct2.sqrt())? + s.eps)?;
-    Ok(param.set(&(p - ((new_m / denominator)? * (s.lr / correct1))?)?)?)
+    let step = kernels::AdamWStep {
+        lr: s.lr as f32,
+        beta1: s.beta1 as f32,
+        beta2: s.beta2 as f32,
+        eps: s.eps as f32,
+        weight_decay: s.weight_decay as f32,
+        step: s.step,
+    };
+    Ok(kernels::adamw_step(param, grad, m, v, step)?)
 }
 
 /// `target = m·target + (1 - m)·source`.
 pub(super) fn ema_update(target: &Var, source: &Tensor, momentum: f64) -> Result<()> {
-    let new = ((target.as_tensor().detach() * momentum)? + (source * (1.0 - momentum))?)?;
-    Ok(target.set(&new)?)
+    Ok(kernels::ema_update(target, source, momentum as f32)?)
 }
 
-/// `Σ x²` in `f64`, in element order.
+/// `Σ x²` in `f64`, in a fixed order.
 pub(super) fn sum_of_squares(tensor: &Tensor) -> Result<f64> {
-    let values = tensor.flatten_all()?.to_vec1::<f32>()?;
-    Ok(values.iter().map(|&x| f64::from(x) * f64::from(x)).sum())
+    Ok(kernels::sum_of_squares(tensor)?)
 }

@@ -109,7 +109,7 @@ impl CheckpointStore {
             Ok::<(), Error>(())
         };
         for (part, tensors) in &checkpoint.parts {
-            put(format!("{part}.safetensors"), &to_bytes(folder, tensors)?)?;
+            put(format!("{part}.safetensors"), &tensors_to_bytes(folder, tensors)?)?;
         }
         put("state.json".into(), checkpoint.state.as_bytes())?;
         let manifest = Manifest { format: 1, step: checkpoint.step, config: checkpoint.config.clone(), files };
@@ -125,9 +125,8 @@ impl CheckpointStore {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(e) => return Err(explain(&self.dir, e)),
         };
-        let mut steps: Vec<u64> = entries
-            .filter_map(|e| e.ok()?.file_name().to_str()?.strip_prefix("step-")?.parse().ok())
-            .collect();
+        let mut steps: Vec<u64> =
+            entries.filter_map(|e| e.ok()?.file_name().to_str()?.strip_prefix("step-")?.parse().ok()).collect();
         steps.sort_unstable();
         Ok(steps)
     }
@@ -202,7 +201,10 @@ fn manifest(folder: &Path) -> Result<Manifest> {
     })?;
     let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|e| Error::file(&path, e.to_string()))?;
     if manifest.format != 1 {
-        return Err(Error::file(&path, format!("format {} is not known; this version reads format 1", manifest.format)));
+        return Err(Error::file(
+            &path,
+            format!("format {} is not known; this version reads format 1", manifest.format),
+        ));
     }
     Ok(manifest)
 }
@@ -237,7 +239,7 @@ fn read(folder: &Path) -> Result<Checkpoint> {
 }
 
 /// Named tensors as a safetensors file, readable by PyTorch.
-pub(super) fn to_bytes(path: &Path, tensors: &Tensors) -> Result<Vec<u8>> {
+pub fn tensors_to_bytes(path: &Path, tensors: &Tensors) -> Result<Vec<u8>> {
     let note = [("format".to_string(), "pt".to_string())].into();
     safetensors::serialize(tensors.iter().map(|(k, v)| (k.as_str(), v)), Some(note))
         .map_err(|e| Error::file(path, e.to_string()))

@@ -154,8 +154,9 @@ impl TrainConfig {
         let steps = self.total_steps(samples, batch);
         let mut optimizer = self.optimizer.unwrap_or(defaults.optimizer);
         if let Some(peak) = self.lr {
-            let (OptimizerConfig::Sgd { lr, .. } | OptimizerConfig::Adamw { lr, .. } | OptimizerConfig::Lars { lr, .. }) =
-                &mut optimizer;
+            let (OptimizerConfig::Sgd { lr, .. }
+            | OptimizerConfig::Adamw { lr, .. }
+            | OptimizerConfig::Lars { lr, .. }) = &mut optimizer;
             *lr = peak;
         }
         let warmup = *self.warmup.get_or_insert(defaults.warmup);

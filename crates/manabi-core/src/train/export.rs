@@ -9,7 +9,7 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    checkpoint::{from_bytes, to_bytes},
+    checkpoint::{from_bytes, tensors_to_bytes},
     files::Files,
 };
 use crate::{Error, Result, nn::Params};
@@ -38,7 +38,7 @@ pub struct EncoderCard {
 /// Writes `params` (the encoder's) and the card into `folder`.
 pub fn write_encoder(folder: &Path, mut card: EncoderCard, params: &Params, files: &Files) -> Result<()> {
     files.create_dir(folder)?;
-    let bytes = to_bytes(folder, &params.snapshot()?)?;
+    let bytes = tensors_to_bytes(folder, &params.snapshot()?)?;
     card.weights = blake3::hash(&bytes).to_hex().to_string();
     let json = serde_json::to_vec_pretty(&card).map_err(|e| Error::file(folder, e.to_string()))?;
     files.write_atomic(&folder.join("model.safetensors"), &bytes)?;
@@ -52,14 +52,20 @@ pub fn read_encoder(folder: &Path) -> Result<(EncoderCard, BTreeMap<String, Tens
     let card: EncoderCard = serde_json::from_slice(&json)
         .map_err(|e| Error::file(&card_path, format!("is not an encoder's config.json: {e}")))?;
     if card.manabi_format != 1 {
-        return Err(Error::file(&card_path, format!("format {} is not known; this version reads 1", card.manabi_format)));
+        return Err(Error::file(
+            &card_path,
+            format!("format {} is not known; this version reads 1", card.manabi_format),
+        ));
     }
     let bytes = fs::read(&weights_path).map_err(|e| Error::io(&weights_path, e))?;
     let found = blake3::hash(&bytes).to_hex().to_string();
     if found != card.weights {
         return Err(Error::file(
             &weights_path,
-            format!("its checksum {found} is not the {} of config.json: the file is damaged or of another run", card.weights),
+            format!(
+                "its checksum {found} is not the {} of config.json: the file is damaged or of another run",
+                card.weights
+            ),
         ));
     }
     let tensors = from_bytes(&weights_path, &bytes)?;

@@ -99,9 +99,7 @@ impl<M: Modality> LoadJob<'_, M> {
                     .par_iter()
                     .map(|(row, sample, _)| {
                         (0..classes)
-                            .map(|c| {
-                                self.modality.transform(sample, c, &mut key.sample(*row as u64).view(c).rng())
-                            })
+                            .map(|c| self.modality.transform(sample, c, &mut key.sample(*row as u64).view(c).rng()))
                             .collect::<Result<_>>()
                     })
                     .collect::<Result<_>>()?;

@@ -31,7 +31,8 @@ impl MetricsLog {
             let text = fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
             for line in text.split_inclusive('\n') {
                 let fits = line.ends_with('\n')
-                    && parse(line).is_ok_and(|row| row.get("step").is_some_and(|s| s.is_some_and(|s| s <= steps as f64)));
+                    && parse(line)
+                        .is_ok_and(|row| row.get("step").is_some_and(|s| s.is_some_and(|s| s <= steps as f64)));
                 if !fits {
                     break;
                 }

@@ -29,7 +29,7 @@ mod toy;
 mod trainer;
 mod update;
 
-pub use checkpoint::{Checkpoint, CheckpointStore, Found};
+pub use checkpoint::{Checkpoint, CheckpointStore, Found, tensors_to_bytes};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{Plan, TrainConfig};
 pub use export::{EncoderCard, read_encoder, write_encoder};

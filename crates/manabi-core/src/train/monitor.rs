@@ -132,11 +132,7 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 fn rank(x: &[Vec<f64>]) -> f64 {
     let (n, d) = (x.len(), x[0].len());
     let dot = |i: usize, j: usize| -> f64 {
-        if n <= d {
-            x[i].iter().zip(&x[j]).map(|(a, b)| a * b).sum()
-        } else {
-            x.iter().map(|r| r[i] * r[j]).sum()
-        }
+        if n <= d { x[i].iter().zip(&x[j]).map(|(a, b)| a * b).sum() } else { x.iter().map(|r| r[i] * r[j]).sum() }
     };
     let size = n.min(d);
     let mut gram = vec![0.0; size * size];
@@ -237,7 +233,8 @@ mod tests {
         let h = health(constant, 64, 16);
         assert_eq!(h.verdict, Verdict::Constant);
         assert!(h.verdict.warning().unwrap().contains("COLLAPSE"));
-        let line: Vec<f32> = (0..64 * 16).map(|i| ((i % 16) as f32 + 1.0) * if i / 16 % 2 == 0 { 1.0 } else { -1.0 }).collect();
+        let line: Vec<f32> =
+            (0..64 * 16).map(|i| ((i % 16) as f32 + 1.0) * if i / 16 % 2 == 0 { 1.0 } else { -1.0 }).collect();
         let h = health(line, 64, 16);
         assert_eq!((h.verdict, h.effective_rank.round()), (Verdict::OneDimensional, 1.0));
     }

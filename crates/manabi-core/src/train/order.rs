@@ -54,7 +54,8 @@ mod tests {
     #[test]
     fn an_epoch_shows_each_sample_at_most_once_and_the_next_one_in_another_order() {
         let mut order = Order::new(5, 10, 3);
-        let epoch = |order: &mut Order, e: u64| (0..3).flat_map(|b| order.batch(e * 3 + b).1.to_vec()).collect::<Vec<_>>();
+        let epoch =
+            |order: &mut Order, e: u64| (0..3).flat_map(|b| order.batch(e * 3 + b).1.to_vec()).collect::<Vec<_>>();
         let (first, second) = (epoch(&mut order, 0), epoch(&mut order, 1));
         assert_ne!(first, second);
         let mut seen = first.clone();

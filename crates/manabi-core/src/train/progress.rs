@@ -215,8 +215,9 @@ mod tests {
 
     #[test]
     fn durations_are_words() {
-        assert_eq!([duration(42.2), duration(185.0), duration(7620.0), duration(f64::NAN)], [
-            "42 s", "3 m 5 s", "2 h 7 m", "?"
-        ]);
+        assert_eq!(
+            [duration(42.2), duration(185.0), duration(7620.0), duration(f64::NAN)],
+            ["42 s", "3 m 5 s", "2 h 7 m", "?"]
+        );
     }
 }

@@ -128,12 +128,8 @@ fn is_occupied(root: &Path) -> Result<bool> {
 
 fn lock(root: &Path) -> Result<File> {
     let path = root.join(LOCK);
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(|e| explain(&path, e))?;
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(|e| explain(&path, e))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {

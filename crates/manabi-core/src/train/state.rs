@@ -37,12 +37,8 @@ pub(super) struct Best {
 impl<M: Modality> Trainer<'_, M> {
     /// Everything that training changes, copied.
     pub(super) fn capture(&self) -> Result<Checkpoint> {
-        let method = self
-            .method
-            .state()
-            .into_iter()
-            .map(|(name, t)| Ok((name, t.detach().copy()?)))
-            .collect::<Result<_>>()?;
+        let method =
+            self.method.state().into_iter().map(|(name, t)| Ok((name, t.detach().copy()?))).collect::<Result<_>>()?;
         let state = serde_json::to_string(&self.state).map_err(|e| Error::config(e.to_string()))?;
         Ok(Checkpoint {
             step: self.state.step,

@@ -66,7 +66,8 @@ fn bits(trainer: &Trainer<Points>) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for (part, tensors) in trainer.capture().unwrap().parts {
         for (name, tensor) in tensors {
-            let bytes = super::checkpoint::to_bytes(Path::new(""), &[("t".to_string(), tensor)].into()).unwrap();
+            let bytes =
+                super::checkpoint::tensors_to_bytes(Path::new(""), &[("t".to_string(), tensor)].into()).unwrap();
             all.insert(format!("{part}/{name}"), blake3::hash(&bytes).to_hex().to_string());
         }
     }
@@ -80,7 +81,7 @@ fn remains(dir: &Path) -> (u64, BTreeMap<String, Vec<u8>>, Vec<u8>, Vec<u8>) {
     let parts = last
         .parts
         .iter()
-        .map(|(part, tensors)| (part.clone(), super::checkpoint::to_bytes(dir, tensors).unwrap()))
+        .map(|(part, tensors)| (part.clone(), super::checkpoint::tensors_to_bytes(dir, tensors).unwrap()))
         .collect();
     let read = |name: &str| fs::read(dir.join(name)).unwrap();
     (last.step, parts, read("metrics.jsonl"), read("encoder/model.safetensors"))

@@ -42,8 +42,7 @@ impl<M: Modality> Trainer<'_, M> {
         let parts = self.method.loss(self.encoder.as_ref(), &batch.views, &step)?;
         let loss = f64::from(parts.value.detach().to_dtype(DType::F32)?.to_scalar::<f32>()?);
         let factor = schedule::warmup_cosine(batch.step, self.plan.warmup, self.plan.steps);
-        let mut outcome =
-            Outcome { loss, lr: self.optimizer.lr() * factor, grad_norm: f64::NAN, parts, refused: None };
+        let mut outcome = Outcome { loss, lr: self.optimizer.lr() * factor, grad_norm: f64::NAN, parts, refused: None };
         let mut gradients = Gradients::default();
         if loss.is_finite() {
             let mut store = outcome.parts.value.backward()?;
@@ -62,7 +61,7 @@ impl<M: Modality> Trainer<'_, M> {
         match &outcome.refused {
             None => {
                 self.optimizer.step(&gradients, factor)?;
-                self.method.after_update(&self.params.pp(ENCODER), &step)?;
+                self.method.after_update(&self.params, &step)?;
                 self.state.trend.push(loss);
             }
             Some(reason) => {

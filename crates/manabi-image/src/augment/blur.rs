@@ -7,9 +7,8 @@ pub fn gaussian(values: &mut [f32], width: usize, height: usize, kernel: usize, 
     if reach == 0 || sigma <= 0.0 {
         return;
     }
-    let mut weights: Vec<f32> = (0..=2 * reach)
-        .map(|i| (-0.5 * ((i as f32 - reach as f32) / sigma).powi(2)).exp())
-        .collect();
+    let mut weights: Vec<f32> =
+        (0..=2 * reach).map(|i| (-0.5 * ((i as f32 - reach as f32) / sigma).powi(2)).exp()).collect();
     let sum: f32 = weights.iter().sum();
     weights.iter_mut().for_each(|w| *w /= sum);
     let mut line = vec![0.0; width + 2 * reach];

@@ -120,7 +120,13 @@ fn turned(r: f32, g: f32, b: f32, turn: f32) -> (f32, f32, f32) {
     let from_red = (g - b) * inverse;
     let from_green = 2.0 + (b - r) * inverse;
     let from_blue = 4.0 + (r - g) * inverse;
-    let hue = if value == r { from_red } else if value == g { from_green } else { from_blue } + turn;
+    let hue = if value == r {
+        from_red
+    } else if value == g {
+        from_green
+    } else {
+        from_blue
+    } + turn;
     let hue = if hue < 0.0 { hue + 6.0 } else { hue };
     let hue = if hue < 0.0 { hue + 6.0 } else { hue };
     let channel = |n: f32| {
@@ -161,7 +167,8 @@ mod tests {
     #[test]
     fn contrast_is_torchvisions() {
         // adjust_contrast(t, 0.5), adjust_contrast(t, 1.6)
-        let expected = [0.252543, 0.297998, 0.707089, 0.570725, 0.457089, 0.502543, 0.36618, 0.411634, 0.297998, 0.707089];
+        let expected =
+            [0.252543, 0.297998, 0.707089, 0.570725, 0.457089, 0.502543, 0.36618, 0.411634, 0.297998, 0.707089];
         assert_figures(&after(|v| contrast(v, 3, 0.5)), expected, 30.35715);
         let expected = [0.0, 0.0, 1.0, 0.71513, 0.351493, 0.496948, 0.060584, 0.206039, 0.0, 1.0];
         assert_figures(&after(|v| contrast(v, 3, 1.6)), expected, 30.24169);
@@ -170,7 +177,8 @@ mod tests {
     #[test]
     fn saturation_is_torchvisions() {
         // adjust_saturation(t, 0.3), adjust_saturation(t, 1.7)
-        let expected = [0.279618, 0.370521, 0.675641, 0.470527, 0.462011, 0.552914, 0.3478, 0.438703, 0.430186, 0.599993];
+        let expected =
+            [0.279618, 0.370521, 0.675641, 0.470527, 0.462011, 0.552914, 0.3478, 0.438703, 0.430186, 0.599993];
         assert_figures(&after(|v| saturation(v, 0.3)), expected, 30.33636);
         let expected = [0.0, 0.0, 1.0, 0.8022, 0.356171, 0.447086, 0.106745, 0.197661, 0.0, 1.0];
         assert_figures(&after(|v| saturation(v, 1.7)), expected, 30.42844);

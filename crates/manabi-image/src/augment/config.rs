@@ -12,6 +12,10 @@ use super::colour_jitter::Jitter;
 pub struct AugmentConfig {
     /// Smallest share of the area that a strong view keeps.
     pub crop: f32,
+    /// Side of a strong view in pixels. If not given, convolutional encoders train on three
+    /// quarters of the working size (a multiple of four): twice as many views a second, and random
+    /// crops then show things at the scale at which evaluation will (Touvron et al., arXiv:1906.06423).
+    pub strong_size: Option<usize>,
     /// The same for weak views (masked and transformation prediction).
     pub crop_weak: f32,
     /// The same for labelled training.
@@ -50,6 +54,7 @@ impl Default for AugmentConfig {
     fn default() -> Self {
         Self {
             crop: 0.2,
+            strong_size: None,
             crop_weak: 0.67,
             crop_supervised: 0.5,
             crop_local: (0.05, 0.3),
@@ -89,7 +94,9 @@ impl AugmentConfig {
             }
             Err(Error::config(format!("augment.{name} = {value} is not between {low} and {high}")))
         };
-        for (name, share) in [("crop", self.crop), ("crop_weak", self.crop_weak), ("crop_supervised", self.crop_supervised)] {
+        for (name, share) in
+            [("crop", self.crop), ("crop_weak", self.crop_weak), ("crop_supervised", self.crop_supervised)]
+        {
             between(name, share, 0.01, 1.0)?;
         }
         between("crop_local", self.crop_local.0, 0.01, self.crop_local.1)?;
@@ -106,17 +113,19 @@ impl AugmentConfig {
         for (name, probability) in probabilities {
             between(name, probability, 0.0, 1.0)?;
         }
-        for (name, change) in [("brightness", self.brightness), ("contrast", self.contrast), ("saturation", self.saturation)] {
+        for (name, change) in
+            [("brightness", self.brightness), ("contrast", self.contrast), ("saturation", self.saturation)]
+        {
             between(name, change, 0.0, 2.0)?;
         }
         between("hue", self.hue, 0.0, 0.5)?;
         between("rotate", self.rotate, 0.0, 180.0)?;
-        match self.local_size {
-            Some(size) if !(4..=1024).contains(&size) => {
-                Err(Error::config(format!("augment.local_size = {size} is not between 4 and 1024")))
+        for (name, size) in [("local_size", self.local_size), ("strong_size", self.strong_size)] {
+            if let Some(size) = size.filter(|s| !(4..=1024).contains(s)) {
+                return Err(Error::config(format!("augment.{name} = {size} is not between 4 and 1024")));
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 }
 

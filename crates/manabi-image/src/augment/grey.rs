@@ -22,7 +22,8 @@ mod tests {
         // rgb_to_grayscale(t, 3)
         let mut values = pattern(3, 4, 5);
         grey(&mut values);
-        let expected = [0.399455, 0.490355, 0.575591, 0.399455, 0.484691, 0.575591, 0.399455, 0.490355, 0.575591, 0.467523];
+        let expected =
+            [0.399455, 0.490355, 0.575591, 0.399455, 0.484691, 0.575591, 0.399455, 0.490355, 0.575591, 0.467523];
         assert_figures(&values, expected, 30.3052);
     }
 }

@@ -3,8 +3,14 @@
 use manabi_core::{Result, modality::ViewKind, rng::Rng};
 
 use super::{
-    AugmentConfig, blur, crop::random_region, erase::erase, flip, grey::grey, resample::{Region, resample},
-    rotate::rotate, solarise::solarise,
+    AugmentConfig, blur,
+    crop::random_region,
+    erase::erase,
+    flip,
+    grey::grey,
+    resample::{Region, resample},
+    rotate::rotate,
+    solarise::solarise,
 };
 use crate::image::{Image, with_channels};
 
@@ -15,6 +21,8 @@ pub struct Recipe<'a> {
     pub config: &'a AugmentConfig,
     /// Side of a view.
     pub size: usize,
+    /// Side of a strong view.
+    pub strong_size: usize,
     /// 1 or 3; images of the other kind are converted.
     pub channels: usize,
 }
@@ -26,10 +34,12 @@ impl Recipe<'_> {
     /// rather than cut, because a defect may lie at its end.
     pub fn view(&self, image: &Image, kind: ViewKind, rng: &mut Rng) -> Result<Image> {
         match kind {
-            ViewKind::Eval => self.finish(resample(image, Region::whole(image), self.size, self.size), image, self.size),
+            ViewKind::Eval => {
+                self.finish(resample(image, Region::whole(image), self.size, self.size), image, self.size)
+            }
             ViewKind::Weak => self.weak(image, self.config.flip_vertical, rng),
             ViewKind::Supervised => self.supervised(image, rng),
-            ViewKind::Strong(view) => self.strong(image, (self.config.crop, 1.0), self.size, view, rng),
+            ViewKind::Strong(view) => self.strong(image, (self.config.crop, 1.0), self.strong_size, view, rng),
             ViewKind::Local => self.strong(image, self.config.crop_local, self.local_size(), 0, rng),
         }
     }
@@ -47,7 +57,11 @@ impl Recipe<'_> {
 
     fn supervised(&self, image: &Image, rng: &mut Rng) -> Result<Image> {
         let config = self.config;
-        let mut view = self.finish(self.cropped(image, (config.crop_supervised, 1.0), self.size, config.flip_vertical, rng), image, self.size)?;
+        let mut view = self.finish(
+            self.cropped(image, (config.crop_supervised, 1.0), self.size, config.flip_vertical, rng),
+            image,
+            self.size,
+        )?;
         if let crate::image::Pixels::F32(values) = &mut view.pixels
             && rng.chance(config.jitter)
         {
@@ -112,7 +126,7 @@ mod tests {
     }
 
     fn view(config: &AugmentConfig, channels: usize, kind: ViewKind, sample: u64) -> Image {
-        let recipe = Recipe { config, size: 32, channels };
+        let recipe = Recipe { config, size: 32, strong_size: 24, channels };
         recipe.view(&photo(channels), kind, &mut Key::new(3, Purpose::Augment).sample(sample).rng()).unwrap()
     }
 
@@ -128,7 +142,14 @@ mod tests {
 
     #[test]
     fn every_view_stays_between_black_and_white() {
-        let config = AugmentConfig { blur: Some(1.0), solarise: 1.0, erase: 1.0, rotate: 20.0, flip_vertical: 0.5, ..Default::default() };
+        let config = AugmentConfig {
+            blur: Some(1.0),
+            solarise: 1.0,
+            erase: 1.0,
+            rotate: 20.0,
+            flip_vertical: 0.5,
+            ..Default::default()
+        };
         for channels in [1, 3] {
             for sample in 0..200 {
                 let v = view(&config, channels, ViewKind::Strong((sample % 2) as u32), sample);
@@ -153,7 +174,10 @@ mod tests {
         let rises = |flip: f32, sample: u64| {
             let config = AugmentConfig { flip, ..Default::default() };
             let recipe = Recipe { config: &config, size: 32, channels: 1 };
-            let v = recipe.view(&ramp, ViewKind::Weak, &mut Key::new(0, Purpose::Augment).sample(sample).rng()).unwrap().to_f32();
+            let v = recipe
+                .view(&ramp, ViewKind::Weak, &mut Key::new(0, Purpose::Augment).sample(sample).rng())
+                .unwrap()
+                .to_f32();
             v[31] > v[0]
         };
         assert!((0..50).all(|s| rises(0.0, s)) && (0..50).all(|s| !rises(1.0, s)));

@@ -70,7 +70,14 @@ pub fn resample(image: &Image, region: Region, width: usize, height: usize) -> V
     out
 }
 
-fn planes<T: Copy + Into<f32>>(v: &[T], image: &Image, region: Region, width: usize, height: usize, scale: f32) -> Vec<f32> {
+fn planes<T: Copy + Into<f32>>(
+    v: &[T],
+    image: &Image,
+    region: Region,
+    width: usize,
+    height: usize,
+    scale: f32,
+) -> Vec<f32> {
     let Region { x, y, width: w, height: h } = region;
     let plane = image.width * image.height;
     let mut out = vec![0.0f32; image.channels * width * height];
@@ -111,7 +118,13 @@ fn convert<T: Copy + Into<f32>>(from: &[T], to: &mut [f32], scale: f32) {
 }
 
 /// The weighted sum of the rows that output row `i` sees.
-fn down<'a, T: Copy + Into<f32> + 'a>(axis: &Axis, i: usize, to: &mut [f32], row: impl Fn(usize) -> &'a [T], scale: f32) {
+fn down<'a, T: Copy + Into<f32> + 'a>(
+    axis: &Axis,
+    i: usize,
+    to: &mut [f32],
+    row: impl Fn(usize) -> &'a [T],
+    scale: f32,
+) {
     let weights = &axis.weights[i * axis.taps..][..axis.taps];
     to.fill(0.0);
     for (k, weight) in weights.iter().enumerate().filter(|(_, w)| **w != 0.0) {

@@ -78,7 +78,8 @@ fn palettes_become_colours() {
 
 #[test]
 fn a_bomb_is_refused_before_memory_is_taken() {
-    let file = chunks(&[(b"IHDR", header(30_000, 30_000, 8, 0)), (b"IDAT", zlib(&vec![0; 1 << 20])), (b"IEND", vec![])]);
+    let file =
+        chunks(&[(b"IHDR", header(30_000, 30_000, 8, 0)), (b"IDAT", zlib(&vec![0; 1 << 20])), (b"IEND", vec![])]);
     let reason = decode_bytes(&file, 64).unwrap_err();
     assert_eq!(reason, "30000×30000 pixels; images of at most 100 million pixels are read");
 }

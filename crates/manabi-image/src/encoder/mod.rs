@@ -11,8 +11,18 @@ pub use vit::{Vit, VitConfig};
 
 /// Names that [`build`] knows.
 pub const NAMES: &[&str] = &[
-    "small", "resnet18", "resnet34", "resnet50", "resnet18-cifar", "resnet34-cifar", "resnet50-cifar", "resnet18-imagenet",
-    "resnet34-imagenet", "resnet50-imagenet", "vit-tiny", "vit-small",
+    "small",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet18-cifar",
+    "resnet34-cifar",
+    "resnet50-cifar",
+    "resnet18-imagenet",
+    "resnet34-imagenet",
+    "resnet50-imagenet",
+    "vit-tiny",
+    "vit-small",
 ];
 
 enum Shape {
@@ -68,7 +78,8 @@ mod tests {
 
     fn input(n: usize, channels: usize, size: usize) -> Tensor {
         let count = n * channels * size * size;
-        let values: Vec<f32> = (0..count).map(|i| ((i * 7919 % 1013) as f32 / 506.5 - 1.0) + (i as f32 * 0.013).sin()).collect();
+        let values: Vec<f32> =
+            (0..count).map(|i| ((i * 7919 % 1013) as f32 / 506.5 - 1.0) + (i as f32 * 0.013).sin()).collect();
         Tensor::from_vec(values, (n, channels, size, size), &Device::Cpu).unwrap()
     }
 
@@ -88,7 +99,8 @@ mod tests {
                 // The mask token is seen by masked prediction only.
                 let t = tokens.token_count(&x).unwrap();
                 let masked = Tensor::arange(0f32, (4 * t) as f32, &Device::Cpu).unwrap().sin().unwrap();
-                let masked = masked.ge(0.0).unwrap().to_dtype(candle_core::DType::F32).unwrap().reshape((4, t)).unwrap();
+                let masked =
+                    masked.ge(0.0).unwrap().to_dtype(candle_core::DType::F32).unwrap().reshape((4, t)).unwrap();
                 let out = tokens.masked_tokens(&x, &manabi_core::encoder::Mask { masked }).unwrap();
                 let weights = Tensor::arange(0f32, out.elem_count() as f32, &Device::Cpu).unwrap().sin().unwrap();
                 loss = (loss + (out.flatten_all().unwrap() * weights).unwrap().sum_all().unwrap()).unwrap();
@@ -112,7 +124,13 @@ mod tests {
         build("resnet18-imagenet", 3, 224, &params).unwrap();
         assert_eq!(params.count(), 11_176_512);
         let names: Vec<String> = params.named().into_iter().map(|(n, ..)| n).collect();
-        for name in ["conv1.weight", "bn1.running_var", "layer1.0.conv1.weight", "layer2.0.downsample.1.weight", "layer4.1.bn2.bias"] {
+        for name in [
+            "conv1.weight",
+            "bn1.running_var",
+            "layer1.0.conv1.weight",
+            "layer2.0.downsample.1.weight",
+            "layer4.1.bn2.bias",
+        ] {
             assert!(names.iter().any(|n| n == name), "{name} is missing");
         }
         // torchvision.models.resnet50(): 23 508 032 parameters without fc
@@ -133,7 +151,13 @@ mod tests {
             let x = input(3, 1, 28);
             encoder.features(&x, Mode::Train).unwrap();
             let all = encoder.readout(&x, Mode::Eval).unwrap().get(1).unwrap().to_vec1::<f32>().unwrap();
-            let one = encoder.readout(&x.narrow(0, 1, 1).unwrap(), Mode::Eval).unwrap().get(0).unwrap().to_vec1::<f32>().unwrap();
+            let one = encoder
+                .readout(&x.narrow(0, 1, 1).unwrap(), Mode::Eval)
+                .unwrap()
+                .get(0)
+                .unwrap()
+                .to_vec1::<f32>()
+                .unwrap();
             assert!(all.iter().zip(&one).all(|(a, b)| (a - b).abs() < 1e-4 * a.abs().max(1.0)), "{name}");
         }
     }

@@ -77,7 +77,10 @@ impl Vit {
     pub fn new(params: &Params, config: VitConfig) -> Result<Self> {
         let (dim, tokens) = (config.blocks.dim, config.tokens());
         if tokens < 4 {
-            return Err(Error::config(format!("pictures of {0} x {0} are too small for a ViT; choose a ResNet", config.size)));
+            return Err(Error::config(format!(
+                "pictures of {0} x {0} are too small for a ViT; choose a ResNet",
+                config.size
+            )));
         }
         Ok(Self {
             embed: Conv2d::patches(&params.pp("patch_embed.proj"), config.channels, dim, config.patch)?,
@@ -93,7 +96,9 @@ impl Vit {
         let (_, c, h, w) = batch.dims4()?;
         let VitConfig { channels, size, .. } = self.config;
         if (c, h, w) != (channels, size, size) {
-            return Err(Error::config(format!("this ViT was built for {channels} x {size} x {size} pictures, not {c} x {h} x {w}")));
+            return Err(Error::config(format!(
+                "this ViT was built for {channels} x {size} x {size} pictures, not {c} x {h} x {w}"
+            )));
         }
         Ok(self.embed.forward(batch)?.flatten_from(2)?.transpose(1, 2)?.contiguous()?)
     }

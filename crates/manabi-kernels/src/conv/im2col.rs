@@ -83,13 +83,7 @@ pub(super) fn forward(g: &Geometry, x: &[f32], w: &[f32]) -> Result<Vec<f32>> {
 }
 
 /// The gradients of input and weights, where wanted.
-pub(super) fn backward(
-    g: &Geometry,
-    x: &[f32],
-    w: &[f32],
-    grad: &[f32],
-    wanted: (bool, bool),
-) -> Gradients {
+pub(super) fn backward(g: &Geometry, x: &[f32], w: &[f32], grad: &[f32], wanted: (bool, bool)) -> Gradients {
     let workers = rayon::current_num_threads().min(g.sets());
     let mut partial = vec![0f32; if wanted.1 { workers * w.len() } else { 0 }];
     let mut run = |gx: &mut [f32]| {

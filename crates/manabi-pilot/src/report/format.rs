@@ -5,11 +5,7 @@ pub const NONE: &str = "–";
 
 /// A fraction as a percentage with one decimal: `78.2 %`.
 pub fn percent(fraction: f64) -> String {
-    if fraction.is_finite() {
-        format!("{:.1} %", tidy(fraction * 100.0, 1))
-    } else {
-        NONE.into()
-    }
+    if fraction.is_finite() { format!("{:.1} %", tidy(fraction * 100.0, 1)) } else { NONE.into() }
 }
 
 /// A label fraction: whole percents where they are whole, more digits below one percent.
@@ -30,11 +26,7 @@ pub fn label_fraction(fraction: f64) -> String {
 
 /// A difference of fractions in percentage points with its sign: `+12.4`.
 pub fn points(difference: f64) -> String {
-    if difference.is_finite() {
-        format!("{:+.1}", tidy(difference * 100.0, 1))
-    } else {
-        NONE.into()
-    }
+    if difference.is_finite() { format!("{:+.1}", tidy(difference * 100.0, 1)) } else { NONE.into() }
 }
 
 /// A p value as papers write it: `p = 0.012` or `p < 0.001`.
@@ -100,11 +92,7 @@ pub fn duration(seconds: f64) -> String {
 /// A size in memory: `640 MiB`, `1.1 GiB`.
 pub fn bytes(bytes: u64) -> String {
     let mib = bytes as f64 / (1024.0 * 1024.0);
-    if mib >= 1000.0 {
-        format!("{:.1} GiB", mib / 1024.0)
-    } else {
-        format!("{mib:.0} MiB")
-    }
+    if mib >= 1000.0 { format!("{:.1} GiB", mib / 1024.0) } else { format!("{mib:.0} MiB") }
 }
 
 /// A plain number with as many digits as it deserves.

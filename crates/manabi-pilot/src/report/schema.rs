@@ -13,10 +13,7 @@ mod training;
 pub use data::{ClassCount, Inventory, Skipped, Split};
 pub use figures::{EmbeddingMap, LabelFree, MapPoint, Neighbour, Preview, Query};
 pub use findings::{Against, Findings, LabelSaving, Outcome, Pays, Risk};
-pub use training::{
-    Cost, CurvePoint, Health, Machine, MethodInfo, Monitor, NextStep, Phase, Reproducibility,
-    Setting,
-};
+pub use training::{Cost, CurvePoint, Health, Machine, MethodInfo, Monitor, NextStep, Phase, Reproducibility, Setting};
 
 /// The version of the schema, raised when a key is added.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -99,14 +96,8 @@ pub enum Representation {
 
 impl Representation {
     /// All of them, baselines first.
-    pub const ALL: [Self; 6] = [
-        Self::Raw,
-        Self::Random,
-        Self::Supervised,
-        Self::SslKnn,
-        Self::SslLinear,
-        Self::SslFinetune,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Raw, Self::Random, Self::Supervised, Self::SslKnn, Self::SslLinear, Self::SslFinetune];
 
     /// The baselines that self-supervision has to beat.
     pub const BASELINES: [Self; 3] = [Self::Supervised, Self::Raw, Self::Random];

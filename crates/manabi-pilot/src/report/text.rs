@@ -51,32 +51,18 @@ mod tests {
     #[test]
     fn no_row_is_wider_than_the_terminal() {
         let text = "one two three four five six seven eight nine ten ".repeat(8);
-        assert!(
-            wrap(&text, 40, 2)
-                .lines()
-                .all(|row| row.chars().count() <= 40)
-        );
+        assert!(wrap(&text, 40, 2).lines().all(|row| row.chars().count() <= 40));
     }
 
     #[test]
     fn a_command_stays_on_one_row() {
-        let wrapped = wrap(
-            "Next: `manabi finetune runs/parts --labels labels.csv` and more words",
-            30,
-            2,
-        );
-        assert!(
-            wrapped.contains("`manabi finetune runs/parts --labels labels.csv`"),
-            "{wrapped}"
-        );
+        let wrapped = wrap("Next: `manabi finetune runs/parts --labels labels.csv` and more words", 30, 2);
+        assert!(wrapped.contains("`manabi finetune runs/parts --labels labels.csv`"), "{wrapped}");
     }
 
     #[test]
     fn a_percent_sign_stays_with_its_number() {
-        assert_eq!(
-            wrap("with 60 labels (5 %) it", 17, 0),
-            "with 60 labels\n(5 %) it"
-        );
+        assert_eq!(wrap("with 60 labels (5 %) it", 17, 0), "with 60 labels\n(5 %) it");
     }
 
     #[test]

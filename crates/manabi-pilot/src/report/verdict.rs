@@ -23,11 +23,7 @@ pub const LEVEL: f64 = 0.05;
 pub fn judge(report: &Report) -> Findings {
     let risks = risk::of(report);
     let contrasts = contrast::all(&report.rows, &report.comparisons);
-    let mut findings = Findings {
-        risks,
-        tried: contrasts.len(),
-        ..Findings::default()
-    };
+    let mut findings = Findings { risks, tried: contrasts.len(), ..Findings::default() };
     let Some(focus) = decide(report, &contrasts, &mut findings) else {
         wording::without_labels(report, &mut findings);
         return findings;
@@ -47,45 +43,24 @@ pub fn judge(report: &Report) -> Findings {
 impl Findings {
     /// The three lines for a terminal of this width.
     pub fn terminal(&self, width: usize) -> String {
-        self.lines
-            .iter()
-            .map(|line| wrap(line, width, 2))
-            .collect::<Vec<_>>()
-            .join("\n")
+        self.lines.iter().map(|line| wrap(line, width, 2)).collect::<Vec<_>>().join("\n")
     }
 }
 
 /// Sets `pays` and returns what the verdict speaks of: the smallest budget with a win, else the smallest budget.
-fn decide<'c, 'r>(
-    report: &Report,
-    contrasts: &'c [Contrast<'r>],
-    findings: &mut Findings,
-) -> Option<&'c Contrast<'r>> {
+fn decide<'c, 'r>(report: &Report, contrasts: &'c [Contrast<'r>], findings: &mut Findings) -> Option<&'c Contrast<'r>> {
     let sound = !matches!(report.monitor.health, Health::Collapsed | Health::Diverged);
     let winner = contrasts
         .iter()
         .filter(|contrast| contrast.wins())
-        .min_by(|a, b| {
-            a.row
-                .labels
-                .cmp(&b.row.labels)
-                .then(b.worst_low().total_cmp(&a.worst_low()))
-        });
+        .min_by(|a, b| a.row.labels.cmp(&b.row.labels).then(b.worst_low().total_cmp(&a.worst_low())));
     if let Some(winner) = winner {
         // A collapsed encoder cannot be the reason of a better score, whatever the rows say.
         findings.pays = if sound { Pays::Yes } else { Pays::Unclear };
         return Some(winner);
     }
-    let focus = contrasts.iter().min_by(|a, b| {
-        a.row
-            .labels
-            .cmp(&b.row.labels)
-            .then(b.row.mean.total_cmp(&a.row.mean))
-    })?;
-    findings.pays = if contrasts.iter().all(Contrast::gains_nothing) {
-        Pays::No
-    } else {
-        Pays::Unclear
-    };
+    let focus =
+        contrasts.iter().min_by(|a, b| a.row.labels.cmp(&b.row.labels).then(b.row.mean.total_cmp(&a.row.mean)))?;
+    findings.pays = if contrasts.iter().all(Contrast::gains_nothing) { Pays::No } else { Pays::Unclear };
     Some(focus)
 }

@@ -19,10 +19,7 @@ pub struct Written {
 
 /// Writes `report.html` and `report.json` into a folder, which is created if it is missing.
 pub fn write_report(report: &Report, folder: &Path) -> Result<Written> {
-    let written = Written {
-        html: folder.join("report.html"),
-        json: folder.join("report.json"),
-    };
+    let written = Written { html: folder.join("report.html"), json: folder.join("report.json") };
     atomically(&written.json, json(report, &written.json)?.as_bytes())?;
     atomically(&written.html, html::render(report).as_bytes())?;
     Ok(written)
@@ -37,35 +34,20 @@ pub fn write_evaluation(report: &Report, folder: &Path) -> Result<PathBuf> {
 
 /// Reads a `report.json` or `evaluation.json` back.
 pub fn read(path: &Path) -> Result<Report> {
-    let text = fs::read_to_string(path).map_err(|source| Error::Read {
-        path: path.into(),
-        source,
-    })?;
-    serde_json::from_str(&text).map_err(|source| Error::Json {
-        path: path.into(),
-        source,
-    })
+    let text = fs::read_to_string(path).map_err(|source| Error::Read { path: path.into(), source })?;
+    serde_json::from_str(&text).map_err(|source| Error::Json { path: path.into(), source })
 }
 
 fn json(report: &Report, path: &Path) -> Result<String> {
-    let mut text = serde_json::to_string_pretty(report).map_err(|source| Error::Json {
-        path: path.into(),
-        source,
-    })?;
+    let mut text = serde_json::to_string_pretty(report).map_err(|source| Error::Json { path: path.into(), source })?;
     text.push('\n');
     Ok(text)
 }
 
 /// Writes beside the target, syncs, and renames; what was there stays whole until then.
 fn atomically(path: &Path, content: &[u8]) -> Result<()> {
-    let fail = |source| Error::Write {
-        path: path.into(),
-        source,
-    };
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let fail = |source| Error::Write { path: path.into(), source };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(fail)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
@@ -91,10 +73,8 @@ mod tests {
     use super::*;
 
     fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<_> = fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -111,19 +91,9 @@ mod tests {
     #[test]
     fn an_evaluation_replaces_an_older_one() {
         let folder = tempfile::tempdir().unwrap();
-        let first = Report {
-            dataset: "old".into(),
-            ..Report::default()
-        };
+        let first = Report { dataset: "old".into(), ..Report::default() };
         write_evaluation(&first, folder.path()).unwrap();
-        let path = write_evaluation(
-            &Report {
-                dataset: "new".into(),
-                ..first
-            },
-            folder.path(),
-        )
-        .unwrap();
+        let path = write_evaluation(&Report { dataset: "new".into(), ..first }, folder.path()).unwrap();
         assert_eq!(read(&path).unwrap().dataset, "new");
     }
 
@@ -132,13 +102,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let blocked = folder.path().join("file");
         fs::write(&blocked, "x").unwrap();
-        let message = write_report(&Report::default(), &blocked)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            message.contains("file/report.json") && message.contains("--out DIR"),
-            "{message}"
-        );
+        let message = write_report(&Report::default(), &blocked).unwrap_err().to_string();
+        assert!(message.contains("file/report.json") && message.contains("--out DIR"), "{message}");
     }
 
     #[test]
@@ -147,9 +112,6 @@ mod tests {
         let path = folder.path().join("report.json");
         fs::write(&path, "{\"rows\": 3}").unwrap();
         let message = read(&path).unwrap_err().to_string();
-        assert!(
-            message.contains("report.json") && message.contains("Evaluate again"),
-            "{message}"
-        );
+        assert!(message.contains("report.json") && message.contains("Evaluate again"), "{message}");
     }
 }

@@ -36,7 +36,13 @@ pub struct Frozen {
 
 /// The linear probe on frozen features at every budget: the same for raw, random and
 /// self-supervised ones.
-pub fn linear(frozen: &Frozen, data: &Labelled, metric: Metric, representation: Representation, method: &str) -> Result<Vec<Cell>> {
+pub fn linear(
+    frozen: &Frozen,
+    data: &Labelled,
+    metric: Metric,
+    representation: Representation,
+    method: &str,
+) -> Result<Vec<Cell>> {
     each_level(data, representation, method, |positions, seed| {
         let options = ProbeOptions {
             balanced: metric == Metric::BalancedAccuracy,

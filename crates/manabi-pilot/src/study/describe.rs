@@ -38,7 +38,12 @@ pub fn inventory<S>(source: &dyn Source<S>, parts: &Parts) -> Inventory {
         samples: records.len(),
         labelled,
         unlabelled: records.len() - labelled,
-        classes: source.classes().iter().zip(counts).map(|(name, count)| ClassCount { name: name.clone(), count }).collect(),
+        classes: source
+            .classes()
+            .iter()
+            .zip(counts)
+            .map(|(name, count)| ClassCount { name: name.clone(), count })
+            .collect(),
         split: Split {
             official: parts.official,
             description: format!("{description}{dropped}"),
@@ -49,7 +54,12 @@ pub fn inventory<S>(source: &dyn Source<S>, parts: &Parts) -> Inventory {
         group_column: (!groups.is_empty()).then(|| "group".to_string()),
         groups: (!groups.is_empty()).then_some(groups.len()),
         near_duplicates: None,
-        skipped: source.skipped().iter().take(LISTED).map(|s| Skipped { path: s.id.clone(), reason: s.reason.clone() }).collect(),
+        skipped: source
+            .skipped()
+            .iter()
+            .take(LISTED)
+            .map(|s| Skipped { path: s.id.clone(), reason: s.reason.clone() })
+            .collect(),
         skipped_total: source.skipped().len(),
     }
 }
@@ -62,12 +72,26 @@ pub fn monitor(recorder: &Recorder, summary: &Summary, dim: usize) -> Monitor {
     let (health, message) = match verdict {
         None => (Health::Unknown, "the features were not looked at".to_string()),
         Some(Verdict::NotFinite) => (Health::Diverged, "the features became infinite or not a number".into()),
-        Some(Verdict::Constant) => (Health::Collapsed, format!("all samples got nearly the same features (effective rank {rank:.1} of {dim})")),
-        Some(Verdict::OneDimensional) => (Health::Collapsed, format!("the features vary along one direction only (effective rank {rank:.1} of {dim})")),
-        Some(Verdict::Healthy) if summary.diverging => (Health::Diverged, format!("the loss ended at {last:.3}, far above where it began")),
+        Some(Verdict::Constant) => {
+            (Health::Collapsed, format!("all samples got nearly the same features (effective rank {rank:.1} of {dim})"))
+        }
+        Some(Verdict::OneDimensional) => (
+            Health::Collapsed,
+            format!("the features vary along one direction only (effective rank {rank:.1} of {dim})"),
+        ),
+        Some(Verdict::Healthy) if summary.diverging => {
+            (Health::Diverged, format!("the loss ended at {last:.3}, far above where it began"))
+        }
         Some(Verdict::Healthy) => match first {
-            Some(first) if !(last < first) => (Health::NotLearning, format!("the loss did not fall: {first:.3} at first, {last:.3} at last")),
-            Some(first) => (Health::Healthy, format!("the loss fell from {first:.3} to {last:.3} and the features use {rank:.0} of {dim} directions")),
+            Some(first) if !(last < first) => {
+                (Health::NotLearning, format!("the loss did not fall: {first:.3} at first, {last:.3} at last"))
+            }
+            Some(first) => (
+                Health::Healthy,
+                format!(
+                    "the loss fell from {first:.3} to {last:.3} and the features use {rank:.0} of {dim} directions"
+                ),
+            ),
             None => (Health::Healthy, format!("the features use {rank:.0} of {dim} directions")),
         },
     };
@@ -75,7 +99,13 @@ pub fn monitor(recorder: &Recorder, summary: &Summary, dim: usize) -> Monitor {
 }
 
 /// What was run.
-pub fn method_info(config: &StudyConfig, encoder: &str, settings: &[(String, String)], metric: Metric, data: &Labelled) -> MethodInfo {
+pub fn method_info(
+    config: &StudyConfig,
+    encoder: &str,
+    settings: &[(String, String)],
+    metric: Metric,
+    data: &Labelled,
+) -> MethodInfo {
     let entry = method::find::<()>(&config.method).ok();
     let setting = |name: &str, value: String| Setting { name: name.into(), value };
     let knn = Knn::default();

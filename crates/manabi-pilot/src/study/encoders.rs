@@ -15,7 +15,11 @@ use manabi_core::{
 use super::{cells::Frozen, labelled::Labelled};
 
 /// An encoder with random weights (`None`) or with these.
-pub fn build<M: Modality>(modality: &M, weights: Option<&BTreeMap<String, Tensor>>, seed: u64) -> Result<Box<dyn Encoder<M::Batch>>> {
+pub fn build<M: Modality>(
+    modality: &M,
+    weights: Option<&BTreeMap<String, Tensor>>,
+    seed: u64,
+) -> Result<Box<dyn Encoder<M::Batch>>> {
     let params = Params::new(seed, &Device::Cpu);
     let encoder = modality.encoder(&params)?;
     if let Some(weights) = weights {
@@ -25,7 +29,12 @@ pub fn build<M: Modality>(modality: &M, weights: Option<&BTreeMap<String, Tensor
 }
 
 /// Embeddings of the labelled and the test rows.
-pub fn frozen<M: Modality>(modality: &M, source: &dyn Source<M::Sample>, encoder: &dyn Encoder<M::Batch>, data: &Labelled) -> Result<Frozen> {
+pub fn frozen<M: Modality>(
+    modality: &M,
+    source: &dyn Source<M::Sample>,
+    encoder: &dyn Encoder<M::Batch>,
+    data: &Labelled,
+) -> Result<Frozen> {
     let embed = |rows: &[usize]| eval::embed(modality, source, encoder, rows, &mut |_| {});
     Ok(Frozen { train: embed(&data.rows)?, test: embed(&data.test)? })
 }
@@ -42,6 +51,11 @@ pub fn spread(rows: &[usize], n: usize) -> Vec<usize> {
 }
 
 /// Embeddings of some rows.
-pub fn embed<M: Modality>(modality: &M, source: &dyn Source<M::Sample>, encoder: &dyn Encoder<M::Batch>, rows: &[usize]) -> Result<Features> {
+pub fn embed<M: Modality>(
+    modality: &M,
+    source: &dyn Source<M::Sample>,
+    encoder: &dyn Encoder<M::Batch>,
+    rows: &[usize],
+) -> Result<Features> {
     eval::embed(modality, source, encoder, rows, &mut |_| {})
 }

@@ -6,10 +6,7 @@
 
 use manabi_core::{
     Result,
-    eval::{
-        metrics::Metric,
-        statistics::Bootstrap,
-    },
+    eval::{metrics::Metric, statistics::Bootstrap},
 };
 
 use super::{cells::Cell, labelled::Labelled};

@@ -44,7 +44,11 @@ pub fn figures<M: Modality>(
             consistency(&a, &b)?,
             "how often a sample's second augmented view is the nearest of all samples' second views to its first; higher is better",
         ),
-        figure("effective rank", effective_rank(embeddings)?, "how many directions the embeddings really use (RankMe); higher is better"),
+        figure(
+            "effective rank",
+            effective_rank(embeddings)?,
+            "how many directions the embeddings really use (RankMe); higher is better",
+        ),
         figure("alignment", alignment(&a, &b)?, "mean squared distance of two views of a sample; lower is better"),
         figure("uniformity", uniformity(embeddings)?, "how evenly embeddings cover the sphere; lower is better"),
     ];
@@ -61,7 +65,13 @@ pub fn figures<M: Modality>(
 }
 
 /// Embeddings of one strongly augmented view of each row.
-fn view<M: Modality>(modality: &M, source: &dyn Source<M::Sample>, encoder: &dyn Encoder<M::Batch>, rows: &[usize], view: u32) -> Result<Features> {
+fn view<M: Modality>(
+    modality: &M,
+    source: &dyn Source<M::Sample>,
+    encoder: &dyn Encoder<M::Batch>,
+    rows: &[usize],
+    view: u32,
+) -> Result<Features> {
     let mut data = Vec::new();
     let mut dim = 0;
     for chunk in rows.chunks(256) {

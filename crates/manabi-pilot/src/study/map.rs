@@ -4,7 +4,11 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use manabi_core::{
     Result,
     data::Source,
-    eval::{Features, neighbors::nearest_others, projection::{self, Tsne}},
+    eval::{
+        Features,
+        neighbors::nearest_others,
+        projection::{self, Tsne},
+    },
     modality::{self, Modality},
 };
 
@@ -42,7 +46,12 @@ pub fn map<S>(source: &dyn Source<S>, rows: &[usize], features: &Features, seed:
 }
 
 /// Some of `rows` with those most similar to them.
-pub fn neighbours<M: Modality>(modality: &M, source: &dyn Source<M::Sample>, rows: &[usize], features: &Features) -> Result<Vec<Query>> {
+pub fn neighbours<M: Modality>(
+    modality: &M,
+    source: &dyn Source<M::Sample>,
+    rows: &[usize],
+    features: &Features,
+) -> Result<Vec<Query>> {
     if rows.len() < 2 {
         return Ok(Vec::new());
     }
@@ -77,8 +86,10 @@ pub fn neighbours<M: Modality>(modality: &M, source: &dyn Source<M::Sample>, row
 /// Positions in `rows` to show: one a class in turn, else evenly spread.
 fn chosen<S>(source: &dyn Source<S>, rows: &[usize]) -> Vec<usize> {
     let mut seen = std::collections::BTreeSet::new();
-    let mut chosen: Vec<usize> =
-        (0..rows.len()).filter(|&i| source.records()[rows[i]].label.is_some_and(|label| seen.insert(label))).take(QUERIES).collect();
+    let mut chosen: Vec<usize> = (0..rows.len())
+        .filter(|&i| source.records()[rows[i]].label.is_some_and(|label| seen.insert(label)))
+        .take(QUERIES)
+        .collect();
     let step = (rows.len() / QUERIES).max(1);
     for i in (0..rows.len()).step_by(step) {
         if chosen.len() < QUERIES && !chosen.contains(&i) {

@@ -7,7 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use manabi_core::{Error, Result, data::{Record, Split}, eval::split, rng::hash_name};
+use manabi_core::{
+    Error, Result,
+    data::{Record, Split},
+    eval::split,
+    rng::hash_name,
+};
 
 /// The share of the labelled rows that is held back where there is no official test part.
 pub const TEST_SHARE: f64 = 0.25;
@@ -39,15 +44,17 @@ impl Parts {
             let rows: Vec<usize> = (0..records.len()).filter(|&i| records[i].label.is_some()).collect();
             let labels: Vec<Option<u32>> = rows.iter().map(|&i| records[i].label).collect();
             let groups = groups_of(records, &rows);
-            let (_, test) = split::holdout(&labels, groups.as_deref(), TEST_SHARE, seed)?;
-            test.into_iter().map(|i| rows[i]).collect()
+            let drawn = split::holdout(&labels, groups.as_deref(), TEST_SHARE, seed)?;
+            drawn.held_out.into_iter().map(|i| rows[i]).collect()
         };
         let tested: BTreeSet<&str> = test.iter().filter_map(|&i| records[i].group.as_deref()).collect();
         let rest = (0..records.len()).filter(|i| !test.contains(i));
         let (leaking, train): (Vec<usize>, Vec<usize>) =
             rest.partition(|&i| records[i].group.as_deref().is_some_and(|g| tested.contains(g)));
         if train.is_empty() {
-            return Err(Error::data("every row belongs to the test part or to one of its groups; nothing is left to train on"));
+            return Err(Error::data(
+                "every row belongs to the test part or to one of its groups; nothing is left to train on",
+            ));
         }
         let test = test.into_iter().filter(|&i| records[i].label.is_some()).collect();
         Ok(Self { train, test, official, dropped: leaking.len() })
@@ -70,10 +77,14 @@ pub fn groups_of(records: &[Record], rows: &[usize]) -> Option<Vec<u64>> {
             numbers.entry(group).or_insert_with(|| hash_name(group));
         }
     }
-    Some(rows.iter().map(|&i| match &records[i].group {
-        Some(group) => numbers[group.as_str()],
-        None => hash_name(&format!("row {i}")),
-    }).collect())
+    Some(
+        rows.iter()
+            .map(|&i| match &records[i].group {
+                Some(group) => numbers[group.as_str()],
+                None => hash_name(&format!("row {i}")),
+            })
+            .collect(),
+    )
 }
 
 #[cfg(test)]

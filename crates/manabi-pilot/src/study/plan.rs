@@ -57,7 +57,9 @@ pub fn plan(facts: &Facts, data: &Labelled) -> Plan {
         .levels
         .iter()
         .take(TRAINED_LEVELS)
-        .map(|level| 2.0 * facts.seeds as f64 * training_seconds(&Recipe::for_labels(level.labels), facts.rows_per_second))
+        .map(|level| {
+            2.0 * facts.seeds as f64 * training_seconds(&Recipe::for_labels(level.labels), facts.rows_per_second)
+        })
         .sum();
     // Probes, map, neighbours and the report: a few seconds, more with many labels.
     let probes = 4.0 + data.rows.len() as f64 * 4e-4;

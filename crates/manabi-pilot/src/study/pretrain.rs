@@ -29,8 +29,6 @@ const MOST_EPOCHS: u64 = 1000;
 pub struct Pretrained {
     /// The encoder's weights.
     pub weights: BTreeMap<String, Tensor>,
-    /// What was planned.
-    pub plan: Plan,
     /// Planned passes over the data.
     pub planned_epochs: f64,
     /// What was done.
@@ -98,7 +96,7 @@ impl<M: Modality> Input<'_, M> {
     }
 
     /// Measures, plans and trains.
-    pub fn run(&self, watch: &mut Stopwatch, recorder: &mut Recorder) -> Result<Pretrained> {
+    pub fn run(&self, watch: &Stopwatch, recorder: &mut Recorder) -> Result<Pretrained> {
         let (step, rows_per_second) = self.rate()?;
         watch.lap("calibrate");
         let per_epoch = {
@@ -134,23 +132,26 @@ impl<M: Modality> Input<'_, M> {
         }
         // A machine that became slower ends pre-training early rather than the whole study late.
         let deadline = watch.elapsed() + plan.pretraining * 1.25 + 5.0;
-        let clock = &*watch;
-        let mut trainer = trainer.with_stop(move || clock.elapsed() > deadline);
+        let mut trainer = trainer.with_stop(move || watch.elapsed() > deadline);
         recorder.start_study(&plan);
         let summary = trainer.run(recorder)?;
         let weights = trainer.params().pp("encoder").snapshot()?;
         let planned_epochs = plan.steps as f64 / per_epoch as f64;
         let (config, dim) = (trainer.config().clone(), trainer.encoder().dim());
-        Ok(Pretrained { weights, plan, planned_epochs, summary, rows_per_second, config, dim })
+        Ok(Pretrained { weights, planned_epochs, summary, rows_per_second, config, dim })
     }
 
     /// Leave-out kNN among training rows only: the test rows are looked at once, in the end.
     fn online_knn(&self, encoder: &dyn manabi_core::encoder::Encoder<M::Batch>) -> Result<f64> {
         let positions: Vec<usize> = (0..self.data.rows.len()).collect();
-        let (queries, support): (Vec<usize>, Vec<usize>) = spread(&positions, 1500).into_iter().partition(|p| p % 3 == 0);
-        let (queries, support) = if queries.is_empty() || support.is_empty() { (positions.clone(), positions) } else { (queries, support) };
-        let features = |at: &[usize]| eval::embed(self.modality, self.source, encoder, &self.data.rows_at(at), &mut |_| {});
-        let votes = Knn::default().predict(&features(&support)?, &self.data.labels_at(&support), &features(&queries)?)?;
+        let (queries, support): (Vec<usize>, Vec<usize>) =
+            spread(&positions, 1500).into_iter().partition(|p| p % 3 == 0);
+        let (queries, support) =
+            if queries.is_empty() || support.is_empty() { (positions.clone(), positions) } else { (queries, support) };
+        let features =
+            |at: &[usize]| eval::embed(self.modality, self.source, encoder, &self.data.rows_at(at), &mut |_| {});
+        let votes =
+            Knn::default().predict(&features(&support)?, &self.data.labels_at(&support), &features(&queries)?)?;
         let truth = self.data.labels_at(&queries);
         let hits = votes.predictions.iter().zip(&truth).filter(|(a, b)| a == b).count();
         Ok(hits as f64 / truth.len().max(1) as f64)
@@ -159,7 +160,10 @@ impl<M: Modality> Input<'_, M> {
 
 impl Recorder<'_> {
     fn start_study(&mut self, plan: &Plan) {
-        let text = format!("pre-training for about {:.0} s ({} steps), then {:.0} s of evaluation", plan.pretraining, plan.steps, plan.evaluation);
+        let text = format!(
+            "pre-training for about {:.0} s ({} steps), then {:.0} s of evaluation",
+            plan.pretraining, plan.steps, plan.evaluation
+        );
         self.note(manabi_core::train::Level::Info, &text);
     }
 }

@@ -46,11 +46,12 @@ pub struct Start<'a, M: Modality> {
 pub fn pilot<M: Modality>(start: &Start<M>, observer: &mut dyn Observer, say: &mut dyn FnMut(&str)) -> Result<Report> {
     let mut study = Study::<M>::new(start)?;
     let mut recorder = Recorder::new(observer);
-    let trained = study.input(start).run(&mut study.watch, &mut recorder)?;
+    let trained = study.input(start).run(&study.watch, &mut recorder)?;
     study.watch.lap("pretrain");
     study.report.monitor = describe::monitor(&recorder, &trained.summary, trained.dim);
     study.report.warnings.append(&mut recorder.warnings);
-    study.report.cost.samples_per_second = Some(trained.summary.epochs * study.parts.train.len() as f64 / trained.summary.seconds.max(1e-9));
+    study.report.cost.samples_per_second =
+        Some(trained.summary.epochs * study.parts.train.len() as f64 / trained.summary.seconds.max(1e-9));
     study.report.cost.planned_epochs = Some(trained.planned_epochs);
     study.report.cost.used_epochs = Some(trained.summary.epochs);
     study.settings = settings(start, &trained);
@@ -58,9 +59,14 @@ pub fn pilot<M: Modality>(start: &Start<M>, observer: &mut dyn Observer, say: &m
 }
 
 /// Says what an encoder that was pre-trained before is worth.
-pub fn evaluate<M: Modality>(start: &Start<M>, weights: &BTreeMap<String, Tensor>, say: &mut dyn FnMut(&str)) -> Result<Report> {
+pub fn evaluate<M: Modality>(
+    start: &Start<M>,
+    weights: &BTreeMap<String, Tensor>,
+    say: &mut dyn FnMut(&str),
+) -> Result<Report> {
     let mut study = Study::<M>::new(start)?;
-    study.report.monitor = Monitor { health: Health::Unknown, message: "pre-trained before this evaluation".into(), ..Monitor::default() };
+    study.report.monitor =
+        Monitor { health: Health::Unknown, message: "pre-trained before this evaluation".into(), ..Monitor::default() };
     let rate = study.input(start).rows_per_second()?;
     study.watch.lap("calibrate");
     study.finish(start, weights, rate, say)
@@ -93,7 +99,8 @@ impl<M: Modality> Study<M> {
         let watch = Stopwatch::start(start.config.budget);
         let records = start.source.records();
         let mut parts = Parts::of(records, start.config.seed)?;
-        let mut report = Report { dataset: start.config.dataset.clone(), modality: M::NAME.into(), ..Report::default() };
+        let mut report =
+            Report { dataset: start.config.dataset.clone(), modality: M::NAME.into(), ..Report::default() };
         let classes = used_classes(start.source, &parts);
         let data = if classes >= 2 {
             Labelled::draw(records, &parts, start.config.seeds.max(1), start.config.seed)?
@@ -106,11 +113,17 @@ impl<M: Modality> Study<M> {
             Labelled::default()
         };
         if parts.train.len() < 2 {
-            return Err(Error::data(format!("there are {} samples to train on; a study needs at least 2, and some hundreds to learn anything", parts.train.len())));
+            return Err(Error::data(format!(
+                "there are {} samples to train on; a study needs at least 2, and some hundreds to learn anything",
+                parts.train.len()
+            )));
         }
         for short in data.levels.iter().flat_map(|l| &l.short).take(5) {
             let class = start.source.classes().get(short.class as usize).map_or("?", String::as_str);
-            report.warnings.push(format!("Class {class} has {} labelled training samples; a budget asked for {}.", short.rows, short.asked));
+            report.warnings.push(format!(
+                "Class {class} has {} labelled training samples; a budget asked for {}.",
+                short.rows, short.asked
+            ));
         }
         let mut counts = vec![0usize; start.source.classes().len()];
         data.truth.iter().chain(&data.labels).for_each(|&l| counts[l as usize] += 1);
@@ -119,17 +132,30 @@ impl<M: Modality> Study<M> {
         let modality = M::fit(&start.settings, start.source, &parts.train)?;
         report.metric = metric.name().into();
         report.inventory = describe::inventory(start.source, &parts);
-        let mut study = Self { modality, parts, data, metric, watch, report, settings: Vec::new() };
+        let study = Self { modality, parts, data, metric, watch, report, settings: Vec::new() };
         study.watch.lap("inspect");
         Ok(study)
     }
 
     fn input<'a>(&'a self, start: &'a Start<M>) -> Input<'a, M> {
-        Input { modality: &self.modality, source: start.source, parts: &self.parts, data: &self.data, config: &start.config, signals: start.signals }
+        Input {
+            modality: &self.modality,
+            source: start.source,
+            parts: &self.parts,
+            data: &self.data,
+            config: &start.config,
+            signals: start.signals,
+        }
     }
 
     /// Everything after pre-training.
-    fn finish(mut self, start: &Start<M>, weights: &BTreeMap<String, Tensor>, rate: f64, say: &mut dyn FnMut(&str)) -> Result<Report> {
+    fn finish(
+        mut self,
+        start: &Start<M>,
+        weights: &BTreeMap<String, Tensor>,
+        rate: f64,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Report> {
         let (source, seed) = (start.source, start.config.seed);
         let random = encoders::build(&self.modality, None, seed)?;
         let trained = encoders::build(&self.modality, Some(weights), seed)?;
@@ -137,14 +163,31 @@ impl<M: Modality> Study<M> {
         let mut cells: Vec<Cell> = Vec::new();
         if !self.data.rows.is_empty() {
             say("embedding the data and fitting probes");
-            let probe = |frozen, representation, name: &str| cells::linear(&frozen, &self.data, self.metric, representation, name);
-            cells.extend(probe(encoders::raw(&self.modality, source, &self.data)?, Representation::Raw, "linear probe")?);
-            cells.extend(probe(encoders::frozen(&self.modality, source, random.as_ref(), &self.data)?, Representation::Random, "linear probe")?);
+            let probe = |frozen, representation, name: &str| {
+                cells::linear(&frozen, &self.data, self.metric, representation, name)
+            };
+            cells.extend(probe(
+                encoders::raw(&self.modality, source, &self.data)?,
+                Representation::Raw,
+                "linear probe",
+            )?);
+            cells.extend(probe(
+                encoders::frozen(&self.modality, source, random.as_ref(), &self.data)?,
+                Representation::Random,
+                "linear probe",
+            )?);
             let frozen = encoders::frozen(&self.modality, source, trained.as_ref(), &self.data)?;
             cells.extend(cells::knn(&frozen, &self.data, Representation::SslKnn, name)?);
             cells.extend(probe(frozen, Representation::SslLinear, name)?);
             self.watch.lap("probes");
-            let trainings = Trainings { modality: &self.modality, source, data: &self.data, weights, method: name, rows_per_second: rate };
+            let trainings = Trainings {
+                modality: &self.modality,
+                source,
+                data: &self.data,
+                weights,
+                method: name,
+                rows_per_second: rate,
+            };
             let (trained, mut left_out) = trainings.run(&self.watch, say)?;
             cells.extend(trained);
             self.report.warnings.append(&mut left_out);
@@ -162,9 +205,19 @@ impl<M: Modality> Study<M> {
         self.report.neighbours = map::neighbours(&self.modality, source, &shown, &features)?;
         let some = encoders::spread(pool, LABEL_FREE_ROWS);
         if some.len() >= 3 {
-            for (encoder, representation, name) in [(&random, Representation::Random, "random"), (&trained, Representation::SslLinear, name)] {
+            for (encoder, representation, name) in
+                [(&random, Representation::Random, "random"), (&trained, Representation::SslLinear, name)]
+            {
                 let x = encoders::embed(&self.modality, source, encoder.as_ref(), &some)?;
-                self.report.label_free.extend(label_free::figures(&self.modality, source, encoder.as_ref(), &some, &x, representation, name)?);
+                self.report.label_free.extend(label_free::figures(
+                    &self.modality,
+                    source,
+                    encoder.as_ref(),
+                    &some,
+                    &x,
+                    representation,
+                    name,
+                )?);
             }
         }
         self.watch.lap("map and label-free figures");
@@ -200,7 +253,12 @@ impl<M: Modality> Study<M> {
 /// Classes that occur among the labels.
 fn used_classes<S>(source: &dyn Source<S>, parts: &Parts) -> usize {
     let mut used = vec![false; source.classes().len()];
-    parts.train.iter().chain(&parts.test).filter_map(|&i| source.records()[i].label).for_each(|l| used[l as usize] = true);
+    parts
+        .train
+        .iter()
+        .chain(&parts.test)
+        .filter_map(|&i| source.records()[i].label)
+        .for_each(|l| used[l as usize] = true);
     used.iter().filter(|u| **u).count()
 }
 
@@ -209,8 +267,14 @@ fn next_steps<M: Modality>(start: &Start<M>) -> Vec<NextStep> {
     let (run, data) = (run.display(), &start.config.dataset);
     let step = |what: &str, command: String| NextStep { what: what.into(), command };
     vec![
-        step("Train a classifier on all labels, from this encoder", format!("manabi finetune {data} --run {run} --out {run}-classifier")),
-        step("Classify new samples with it", format!("manabi predict NEW_DATA --model {run}-classifier --out predictions.csv")),
+        step(
+            "Train a classifier on all labels, from this encoder",
+            format!("manabi finetune {data} --run {run} --out {run}-classifier"),
+        ),
+        step(
+            "Classify new samples with it",
+            format!("manabi predict NEW_DATA --model {run}-classifier --out predictions.csv"),
+        ),
         step("Write the embeddings for search or clustering", format!("manabi embed {data} --run {run}")),
         step("Pre-train for longer", format!("manabi pilot {data} --budget 2h")),
     ]

@@ -1,6 +1,9 @@
 //! Wall-clock time of the phases, and how much of the budget is left.
 
-use std::time::{Duration, Instant};
+use std::{
+    cell::{Cell, RefCell},
+    time::{Duration, Instant},
+};
 
 use crate::report::Phase;
 
@@ -8,26 +11,26 @@ use crate::report::Phase;
 #[derive(Debug)]
 pub struct Stopwatch {
     start: Instant,
-    lap: Instant,
+    lap: Cell<Instant>,
     budget: Duration,
-    phases: Vec<Phase>,
+    phases: RefCell<Vec<Phase>>,
 }
 
 impl Stopwatch {
     /// Starts now.
     pub fn start(budget: Duration) -> Self {
         let now = Instant::now();
-        Self { start: now, lap: now, budget, phases: Vec::new() }
+        Self { start: now, lap: Cell::new(now), budget, phases: RefCell::default() }
     }
 
     /// Ends a phase; one that comes back is added to.
-    pub fn lap(&mut self, name: &str) {
+    pub fn lap(&self, name: &str) {
         let now = Instant::now();
-        let seconds = (now - self.lap).as_secs_f64();
-        self.lap = now;
-        match self.phases.iter_mut().find(|p| p.name == name) {
+        let seconds = (now - self.lap.replace(now)).as_secs_f64();
+        let mut phases = self.phases.borrow_mut();
+        match phases.iter_mut().find(|p| p.name == name) {
             Some(phase) => phase.seconds += seconds,
-            None => self.phases.push(Phase { name: name.into(), seconds }),
+            None => phases.push(Phase { name: name.into(), seconds }),
         }
     }
 
@@ -43,6 +46,6 @@ impl Stopwatch {
 
     /// The phases so far.
     pub fn phases(&self) -> Vec<Phase> {
-        self.phases.clone()
+        self.phases.borrow().clone()
     }
 }

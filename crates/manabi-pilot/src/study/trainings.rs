@@ -54,7 +54,11 @@ impl<M: Modality> Trainings<'_, M> {
                 ));
                 continue;
             }
-            say(&format!("training on {} labels: from scratch and from the pre-trained encoder, {} draws", level.labels, level.draws.len()));
+            say(&format!(
+                "training on {} labels: from scratch and from the pre-trained encoder, {} draws",
+                level.labels,
+                level.draws.len()
+            ));
             let before = watch.elapsed();
             for (representation, start, name) in [
                 (Representation::Supervised, None, "from scratch"),

@@ -7,46 +7,16 @@ mod png;
 
 /// Scores by representation at 12, 60, 240 and 1200 labels.
 const SCORES: [(Representation, &str, [f64; 4]); 6] = [
-    (
-        Representation::Raw,
-        "pixels + logistic regression",
-        [0.412, 0.497, 0.561, 0.623],
-    ),
-    (
-        Representation::Random,
-        "resnet18 + logistic regression",
-        [0.438, 0.531, 0.602, 0.668],
-    ),
-    (
-        Representation::Supervised,
-        "resnet18 from scratch",
-        [0.431, 0.572, 0.731, 0.884],
-    ),
-    (
-        Representation::SslKnn,
-        "simclr",
-        [0.566, 0.688, 0.752, 0.801],
-    ),
-    (
-        Representation::SslLinear,
-        "simclr",
-        [0.561, 0.714, 0.789, 0.836],
-    ),
-    (
-        Representation::SslFinetune,
-        "simclr",
-        [0.548, 0.705, 0.822, 0.913],
-    ),
+    (Representation::Raw, "pixels + logistic regression", [0.412, 0.497, 0.561, 0.623]),
+    (Representation::Random, "resnet18 + logistic regression", [0.438, 0.531, 0.602, 0.668]),
+    (Representation::Supervised, "resnet18 from scratch", [0.431, 0.572, 0.731, 0.884]),
+    (Representation::SslKnn, "simclr", [0.566, 0.688, 0.752, 0.801]),
+    (Representation::SslLinear, "simclr", [0.561, 0.714, 0.789, 0.836]),
+    (Representation::SslFinetune, "simclr", [0.548, 0.705, 0.822, 0.913]),
 ];
 const LABELS: [usize; 4] = [12, 60, 240, 1200];
-const CLASSES: [(&str, usize); 6] = [
-    ("good", 812),
-    ("scratch", 236),
-    ("pore", 204),
-    ("crack", 178),
-    ("burr", 151),
-    ("stain", 119),
-];
+const CLASSES: [(&str, usize); 6] =
+    [("good", 812), ("scratch", 236), ("pore", 204), ("crack", 178), ("burr", 151), ("stain", 119)];
 
 /// The full report, judged.
 pub fn report() -> Report {
@@ -94,11 +64,7 @@ pub fn unlabelled() -> Report {
         query.label = None;
         query.neighbours.iter_mut().for_each(|one| one.label = None);
     }
-    report
-        .monitor
-        .curve
-        .iter_mut()
-        .for_each(|point| point.online_knn = None);
+    report.monitor.curve.iter_mut().for_each(|point| point.online_knn = None);
     report.next = vec![NextStep {
         what: "Label a random sample (a CSV with the columns id and label), then measure whether the features fit your task.".into(),
         command: "manabi pilot photos/ --labels labels.csv --out runs/cast-parts-labelled".into(),
@@ -111,8 +77,7 @@ pub fn unlabelled() -> Report {
 pub fn collapsed() -> Report {
     let mut report = report();
     report.monitor.health = Health::Collapsed;
-    report.monitor.message =
-        "The feature standard deviation fell to 0.0004 and the effective rank to 1.1.".into();
+    report.monitor.message = "The feature standard deviation fell to 0.0004 and the effective rank to 1.1.".into();
     for point in &mut report.monitor.curve {
         let left = (-point.epoch / 4.0).exp();
         point.feature_std = Some(0.044 * left);
@@ -126,17 +91,11 @@ pub fn collapsed() -> Report {
 pub fn documented() -> Report {
     let mut report = report();
     report.rows.retain(|row| row.labels == 12);
-    report
-        .comparisons
-        .retain(|one| one.labels == 12 && one.a == Representation::SslLinear);
+    report.comparisons.retain(|one| one.labels == 12 && one.a == Representation::SslLinear);
     report.findings.risks = vec![
         Risk::Collapse,
         Risk::FewSamples { samples: 320 },
-        Risk::FewLabels {
-            classes: 1,
-            smallest: "stain".into(),
-            labels: 4,
-        },
+        Risk::FewLabels { classes: 1, smallest: "stain".into(), labels: 4 },
         Risk::FewSeeds { seeds: 2 },
     ];
     report.comparisons.truncate(1);
@@ -147,10 +106,7 @@ pub fn documented() -> Report {
     report.embedding_map.points.truncate(1);
     report.neighbours = report.neighbours.split_off(report.neighbours.len() - 1);
     let uri = "data:image/png;base64,iVBORw0KGgo=".to_string();
-    report.neighbours[0].preview = Preview::DataUri {
-        uri,
-        alt: "a part, scratch".into(),
-    };
+    report.neighbours[0].preview = Preview::DataUri { uri, alt: "a part, scratch".into() };
     report.next.truncate(1);
     report.method.settings.truncate(1);
     report.method.evaluation.truncate(1);
@@ -185,16 +141,10 @@ fn tidy(value: f64) -> f64 {
 fn comparisons() -> Vec<Comparison> {
     let rows = rows();
     let mut comparisons = Vec::new();
-    for a in rows.iter().filter(|row| {
-        matches!(
-            row.representation,
-            Representation::SslLinear | Representation::SslFinetune
-        )
-    }) {
-        for b in rows
-            .iter()
-            .filter(|row| !row.representation.is_ssl() && row.labels == a.labels)
-        {
+    for a in
+        rows.iter().filter(|row| matches!(row.representation, Representation::SslLinear | Representation::SslFinetune))
+    {
+        for b in rows.iter().filter(|row| !row.representation.is_ssl() && row.labels == a.labels) {
             let (difference, half) = (tidy(a.mean - b.mean), (a.high - a.low) * 0.6);
             comparisons.push(Comparison {
                 a: a.representation,
@@ -229,12 +179,7 @@ fn cost() -> Cost {
         planned_epochs: Some(60.0),
         used_epochs: Some(48.0),
         wall_seconds: phases.iter().map(|phase| phase.1).sum(),
-        phases: phases
-            .map(|(name, seconds)| Phase {
-                name: name.into(),
-                seconds,
-            })
-            .into(),
+        phases: phases.map(|(name, seconds)| Phase { name: name.into(), seconds }).into(),
         cores: 2,
         peak_memory_bytes: Some(1_310_000_000),
     }
@@ -259,9 +204,7 @@ fn monitor() -> Monitor {
         .collect();
     Monitor {
         health: Health::Healthy,
-        message:
-            "The loss fell from 5.5 to 2.9, and the effective rank grew from 45 to 139 of 512."
-                .into(),
+        message: "The loss fell from 5.5 to 2.9, and the effective rank grew from 45 to 139 of 512.".into(),
         feature_dim: Some(512),
         curve,
     }
@@ -294,12 +237,7 @@ fn inventory() -> Inventory {
         samples: 8201,
         labelled: 1700,
         unlabelled: 6501,
-        classes: CLASSES
-            .map(|(name, count)| ClassCount {
-                name: name.into(),
-                count,
-            })
-            .into(),
+        classes: CLASSES.map(|(name, count)| ClassCount { name: name.into(), count }).into(),
         split: Split {
             official: false,
             description: "stratified by class, grouped by casting batch, seed 7".into(),
@@ -311,14 +249,8 @@ fn inventory() -> Inventory {
         groups: Some(96),
         near_duplicates: Some(41),
         skipped: vec![
-            Skipped {
-                path: "photos/2024-03/IMG_0412.jpg".into(),
-                reason: "truncated: 1 024 of 48 211 bytes".into(),
-            },
-            Skipped {
-                path: "photos/2024-05/<tmp> & co.png".into(),
-                reason: "not a PNG file".into(),
-            },
+            Skipped { path: "photos/2024-03/IMG_0412.jpg".into(), reason: "truncated: 1 024 of 48 211 bytes".into() },
+            Skipped { path: "photos/2024-05/<tmp> & co.png".into(), reason: "not a PNG file".into() },
             Skipped {
                 path: "photos/2024-06/IMG_2299.jpg".into(),
                 reason: "12000 × 9000 pixels is more than the limit".into(),
@@ -331,9 +263,7 @@ fn inventory() -> Inventory {
 fn map() -> EmbeddingMap {
     let mut seed = 7u64;
     let mut random = || {
-        seed = seed
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) as f64 / f64::from(1u32 << 31) - 0.5
     };
     let points = (0..900)
@@ -349,10 +279,7 @@ fn map() -> EmbeddingMap {
             }
         })
         .collect();
-    EmbeddingMap {
-        projection: "PCA".into(),
-        points,
-    }
+    EmbeddingMap { projection: "PCA".into(), points }
 }
 
 fn neighbours() -> Vec<Query> {
@@ -364,11 +291,7 @@ fn neighbours() -> Vec<Query> {
             preview: preview(class, 0),
             neighbours: (1..7)
                 .map(|rank| {
-                    let own = if rank == odd {
-                        (class + 1) % CLASSES.len()
-                    } else {
-                        class
-                    };
+                    let own = if rank == odd { (class + 1) % CLASSES.len() } else { class };
                     Neighbour {
                         id: format!("IMG_{:04}.jpg", 200 + class * 10 + rank),
                         label: Some(CLASSES[own].0.into()),
@@ -381,9 +304,7 @@ fn neighbours() -> Vec<Query> {
         .chain([Query {
             id: "notes.csv:17".into(),
             label: None,
-            preview: Preview::Text(
-                "Surface note: slight burr along the <edge>, gate side, tool 14.".into(),
-            ),
+            preview: Preview::Text("Surface note: slight burr along the <edge>, gate side, tool 14.".into()),
             neighbours: vec![Neighbour {
                 id: "notes.csv:93".into(),
                 label: None,
@@ -401,11 +322,7 @@ fn preview(class: usize, variant: usize) -> Preview {
         .map(|index| {
             let (x, y) = ((index % side) as f64 - 15.5, (index / side) as f64 - 15.5);
             let shift = variant as f64 * 1.3 - 3.0;
-            let disc = if x.hypot(y) < 13.5 {
-                165.0 + x * 2.0
-            } else {
-                38.0
-            };
+            let disc = if x.hypot(y) < 13.5 { 165.0 + x * 2.0 } else { 38.0 };
             let defect = match class {
                 1 => (x - y + shift).abs() < 1.2,
                 2 => (x - shift).hypot(y + 3.0) < 2.6,
@@ -423,17 +340,11 @@ fn preview(class: usize, variant: usize) -> Preview {
             }) as u8
         })
         .collect();
-    Preview::DataUri {
-        uri: png::data_uri(&pixels, side),
-        alt: format!("a part, {}", CLASSES[class].0),
-    }
+    Preview::DataUri { uri: png::data_uri(&pixels, side), alt: format!("a part, {}", CLASSES[class].0) }
 }
 
 fn next() -> Vec<NextStep> {
-    let step = |what: &str, command: &str| NextStep {
-        what: what.into(),
-        command: command.into(),
-    };
+    let step = |what: &str, command: &str| NextStep { what: what.into(), command: command.into() };
     vec![
         step(
             "Fine-tune the encoder on all labels:",
@@ -448,21 +359,25 @@ fn next() -> Vec<NextStep> {
 
 fn method() -> MethodInfo {
     let set = |pairs: &[(&str, &str)]| {
-        pairs
-            .iter()
-            .map(|(name, value)| Setting {
-                name: (*name).into(),
-                value: (*value).into(),
-            })
-            .collect()
+        pairs.iter().map(|(name, value)| Setting { name: (*name).into(), value: (*value).into() }).collect()
     };
     MethodInfo {
         name: "simclr".into(),
         family: "instance discrimination".into(),
         encoder: "resnet18".into(),
-        summary: "Two augmented views of a photo should have alike features, views of different photos unlike ones.".into(),
-        settings: set(&[("batch", "256"), ("optimiser", "AdamW, lr 0.001, cosine with 5 epochs of warm-up"), ("temperature", "0.2"), ("input", "96 × 96")]),
-        evaluation: set(&[("kNN", "cosine, k = 20, T = 0.07"), ("linear probe", "logistic regression, L2 chosen on validation"), ("intervals", "bootstrap, 2000 draws")]),
+        summary: "Two augmented views of a photo should have alike features, views of different photos unlike ones."
+            .into(),
+        settings: set(&[
+            ("batch", "256"),
+            ("optimiser", "AdamW, lr 0.001, cosine with 5 epochs of warm-up"),
+            ("temperature", "0.2"),
+            ("input", "96 × 96"),
+        ]),
+        evaluation: set(&[
+            ("kNN", "cosine, k = 20, T = 0.07"),
+            ("linear probe", "logistic regression, L2 chosen on validation"),
+            ("intervals", "bootstrap, 2000 draws"),
+        ]),
     }
 }
 

@@ -32,13 +32,7 @@ fn chunk(png: &mut Vec<u8>, kind: &[u8; 4], data: &[u8]) {
     let body: Vec<u8> = kind.iter().chain(data).copied().collect();
     png.extend_from_slice(&body);
     let crc = body.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-            if crc & 1 == 1 {
-                (crc >> 1) ^ 0xEDB8_8320
-            } else {
-                crc >> 1
-            }
-        })
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 })
     });
     png.extend_from_slice(&(!crc).to_be_bytes());
 }
@@ -47,9 +41,7 @@ fn base64(bytes: &[u8]) -> String {
     let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for group in bytes.chunks(3) {
-        let word = (0..3).fold(0u32, |word, index| {
-            (word << 8) | u32::from(group.get(index).copied().unwrap_or(0))
-        });
+        let word = (0..3).fold(0u32, |word, index| (word << 8) | u32::from(group.get(index).copied().unwrap_or(0)));
         for index in 0..4 {
             let letter = letters[(word >> (18 - 6 * index)) as usize & 63] as char;
             text.push(if index <= group.len() { letter } else { '=' });

@@ -71,7 +71,11 @@ pub fn merge(base: &mut toml::Table, over: &toml::Table) {
 }
 
 /// `defaults` with `over` on top, as a typed configuration; `what` names it in the error.
-pub fn resolve<T: serde::Serialize + serde::de::DeserializeOwned>(what: &str, defaults: &T, over: &toml::Table) -> Result<T> {
+pub fn resolve<T: serde::Serialize + serde::de::DeserializeOwned>(
+    what: &str,
+    defaults: &T,
+    over: &toml::Table,
+) -> Result<T> {
     let mut table = toml::Table::try_from(defaults).with_context(|| format!("settings of {what}"))?;
     let mut over = over.clone();
     widen(&table, &mut over);

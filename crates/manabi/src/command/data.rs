@@ -37,7 +37,18 @@ pub fn run(command: &DataCommand, json: bool, quiet: bool) -> Result<()> {
             if json {
                 println!("{}", serde_json::to_string_pretty(&report)?);
             } else {
-                println!("{report}");
+                println!(
+                    "{}: {} files, {} bytes hashed in {}",
+                    report.name,
+                    report.files,
+                    report.bytes,
+                    report.path.display()
+                );
+                for (what, paths) in
+                    [("missing", &report.missing), ("changed", &report.changed), ("unknown", &report.unknown)]
+                {
+                    paths.iter().take(20).for_each(|path| println!("{what}: {path}"));
+                }
             }
             if !report.is_intact() {
                 bail!("{name} is damaged; fetch it again with manabi data fetch {name} --overwrite");
@@ -50,7 +61,10 @@ pub fn run(command: &DataCommand, json: bool, quiet: bool) -> Result<()> {
 /// A table that fits 80 columns.
 pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_header(header.to_vec());
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header.to_vec());
     if table.width().is_none() {
         table.set_width(80);
     }

@@ -30,8 +30,10 @@ pub fn run<M: Modality>(args: &EmbedArgs, global: Global) -> Result<()> {
         params
     })?;
     let rows: Vec<usize> = (0..source.len()).collect();
-    let bar = if global.quiet { indicatif::ProgressBar::hidden() } else { indicatif::ProgressBar::new(rows.len() as u64) };
-    let features = eval::embed(&modality, source.as_ref(), encoder.as_ref(), &rows, &mut |done| bar.set_position(done as u64))?;
+    let bar =
+        if global.quiet { indicatif::ProgressBar::hidden() } else { indicatif::ProgressBar::new(rows.len() as u64) };
+    let features =
+        eval::embed(&modality, source.as_ref(), encoder.as_ref(), &rows, &mut |done| bar.set_position(done as u64))?;
     bar.finish_and_clear();
     let bytes = if kind == "npy" {
         npy::bytes(features.rows(), features.dim(), features.data())

@@ -30,7 +30,8 @@ pub fn run<M: Modality>(args: &EvaluateArgs, global: Global) -> Result<()> {
     config.budget = args.budget.unwrap_or(BUDGET);
     config.command = std::env::args().collect::<Vec<_>>().join(" ");
     let encoder = trained.config.encoder::<M>();
-    let start = Start::<M> { settings: trained.settings.clone(), source: source.as_ref(), config, signals: None, encoder };
+    let start =
+        Start::<M> { settings: trained.settings.clone(), source: source.as_ref(), config, signals: None, encoder };
     let report = study::evaluate(&start, &trained.weights, &mut |line| global.say(line))?;
     let path = report::write_evaluation(&report, &args.run)?;
     if global.json {

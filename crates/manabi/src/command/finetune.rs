@@ -61,7 +61,13 @@ pub fn run<M: Modality>(args: &FinetuneArgs, global: Global) -> Result<()> {
     };
     card.write(&folder, &tensors)?;
     match score {
-        Some(score) => println!("trained on {} labels; {} on {} held-back samples: {:.1} %", rows.len(), metric.name(), tested.len(), 100.0 * score),
+        Some(score) => println!(
+            "trained on {} labels; {} on {} held-back samples: {:.1} %",
+            rows.len(),
+            metric.name(),
+            tested.len(),
+            100.0 * score
+        ),
         None => println!("trained on {} labels; no labelled samples were held back to test it on", rows.len()),
     }
     println!("The classifier is in {}; use it with: manabi predict NEW_DATA --model {}", out.display(), out.display());

@@ -20,7 +20,8 @@ pub fn run<M: Modality>(args: &InspectArgs, global: Global) -> Result<()> {
     source.labels().iter().flatten().for_each(|&l| counts[l as usize] += 1);
     let labelled: usize = counts.iter().sum();
     if global.json {
-        let classes: serde_json::Map<_, _> = source.classes().iter().cloned().zip(counts.iter().map(|&c| c.into())).collect();
+        let classes: serde_json::Map<_, _> =
+            source.classes().iter().cloned().zip(counts.iter().map(|&c| c.into())).collect();
         let facts: serde_json::Map<_, _> = facts.into_iter().map(|(k, v)| (k, v.into())).collect();
         let out = serde_json::json!({
             "modality": M::NAME, "samples": source.len(), "labelled": labelled, "classes": classes, "facts": facts,
@@ -34,7 +35,11 @@ pub fn run<M: Modality>(args: &InspectArgs, global: Global) -> Result<()> {
     for (name, value) in facts {
         list.add_row([name, value]);
     }
-    let split = if parts.official { "the dataset's own" } else { "drawn: a quarter of the labelled samples, by class and group" };
+    let split = if parts.official {
+        "the dataset's own"
+    } else {
+        "drawn: a quarter of the labelled samples, by class and group"
+    };
     list.add_row(["training / test".to_string(), format!("{} / {} ({split})", parts.train.len(), parts.test.len())]);
     println!("{list}");
     if !counts.is_empty() {

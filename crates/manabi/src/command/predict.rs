@@ -55,7 +55,8 @@ impl Card {
             bail!("{}: there is no {CARD} here; train a classifier with manabi finetune first", folder.display());
         }
         let text = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let card: Self = serde_json::from_slice(&text).with_context(|| format!("{} is not a classifier's card", path.display()))?;
+        let card: Self =
+            serde_json::from_slice(&text).with_context(|| format!("{} is not a classifier's card", path.display()))?;
         let weights = folder.join(WEIGHTS);
         let bytes = std::fs::read(&weights).with_context(|| format!("cannot read {}", weights.display()))?;
         if blake3::hash(&bytes).to_hex().to_string() != card.weights {

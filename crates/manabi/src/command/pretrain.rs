@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use manabi_core::{
     method::{self, Overrides},
     modality::Modality,
-    train::{Existing, Observer, RunDir, Setup, Signals, TrainConfig, Trainer, observer},
+    train::{Existing, RunDir, Setup, Signals, TrainConfig, Trainer, observer},
 };
 use manabi_pilot::study::Parts;
 
@@ -78,7 +78,11 @@ pub fn run<M: Modality>(args: &PretrainArgs, global: Global) -> Result<()> {
             global.say("measuring this machine");
             let rate = Trainer::new(setup(TrainConfig { steps: Some(1000), ..train.clone() }, None)?)?.measure(5)?;
             let steps = (budget.as_secs_f64() / rate.seconds_per_step).floor().max(1.0) as u64;
-            global.say(&format!("{:.0} samples/s: {steps} steps in {}", rate.samples_per_second, duration::show(budget)));
+            global.say(&format!(
+                "{:.0} samples/s: {steps} steps in {}",
+                rate.samples_per_second,
+                duration::show(budget)
+            ));
             train.steps = Some(steps);
         } else if !config.train.contains_key("epochs") && !config.train.contains_key("steps") {
             train.epochs = EPOCHS;
@@ -110,8 +114,13 @@ pub fn run<M: Modality>(args: &PretrainArgs, global: Global) -> Result<()> {
         });
         println!("{figures}");
     } else {
-        println!("{}\nThe run is in {}; see what it is worth with: manabi evaluate {} --run {}", summary.sentence(), out.display(),
-            data.data.as_deref().unwrap_or(&spec.path).display(), out.display());
+        println!(
+            "{}\nThe run is in {}; see what it is worth with: manabi evaluate {} --run {}",
+            summary.sentence(),
+            out.display(),
+            data.data.as_deref().unwrap_or(&spec.path).display(),
+            out.display()
+        );
     }
     Ok(())
 }

@@ -60,7 +60,11 @@ pub fn modality(args: &DataArgs) -> Result<&'static dyn AnyModality> {
             spec.path.display(),
             names()
         ),
-        _ => bail!("{}: could be {}; say which with --modality", spec.path.display(), able.iter().map(|m| m.name()).collect::<Vec<_>>().join(" or ")),
+        _ => bail!(
+            "{}: could be {}; say which with --modality",
+            spec.path.display(),
+            able.iter().map(|m| m.name()).collect::<Vec<_>>().join(" or ")
+        ),
     }
 }
 
@@ -79,5 +83,8 @@ fn names() -> String {
 /// The last part of a path as a word for folders and reports.
 pub fn short_name(path: &Path) -> String {
     let name = path.canonicalize().ok().and_then(|p| Some(p.file_stem()?.to_string_lossy().into_owned()));
-    name.unwrap_or_else(|| "data".into()).chars().map(|c| if c.is_alphanumeric() || c == '-' || c == '_' { c } else { '-' }).collect()
+    name.unwrap_or_else(|| "data".into())
+        .chars()
+        .map(|c| if c.is_alphanumeric() || c == '-' || c == '_' { c } else { '-' })
+        .collect()
 }

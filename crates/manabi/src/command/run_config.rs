@@ -78,7 +78,11 @@ impl RunConfig {
     /// Reads the configuration of a run folder.
     pub fn read(run: &Path) -> Result<Self> {
         let path = run.join("config.toml");
-        anyhow::ensure!(path.is_file(), "{}: there is no config.toml here, so this is no run folder of manabi", run.display());
+        anyhow::ensure!(
+            path.is_file(),
+            "{}: there is no config.toml here, so this is no run folder of manabi",
+            run.display()
+        );
         settings::read_toml(&path)
     }
 

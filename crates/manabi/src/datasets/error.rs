@@ -26,7 +26,9 @@ pub enum DatasetError {
         reason: String,
     },
     /// No environment variable says where data may live.
-    #[error("no folder for datasets is known, as neither MANABI_DATA nor XDG_DATA_HOME nor HOME is set; set MANABI_DATA to a folder")]
+    #[error(
+        "no folder for datasets is known, as neither MANABI_DATA nor XDG_DATA_HOME nor HOME is set; set MANABI_DATA to a folder"
+    )]
     NoHome,
     /// The dataset is not (wholly) in the store.
     #[error("dataset '{name}' is not in {}; run `manabi data fetch {name}`", root.display())]
@@ -45,7 +47,9 @@ pub enum DatasetError {
         lock: PathBuf,
     },
     /// The server could not be reached, or kept breaking off.
-    #[error("could not download {url}: {reason}; run the same command again to continue, or without a network give a folder of archives with `--mirror DIR`")]
+    #[error(
+        "could not download {url}: {reason}; run the same command again to continue, or without a network give a folder of archives with `--mirror DIR`"
+    )]
     Network {
         /// Address of the file.
         url: String,
@@ -53,7 +57,9 @@ pub enum DatasetError {
         reason: String,
     },
     /// The server answered, but not with the file.
-    #[error("could not download {url}: the server answered with status {status}; give a folder of archives with `--mirror DIR`, or correct the manifest's url")]
+    #[error(
+        "could not download {url}: the server answered with status {status}; give a folder of archives with `--mirror DIR`, or correct the manifest's url"
+    )]
     Status {
         /// Address of the file.
         url: String,
@@ -61,7 +67,9 @@ pub enum DatasetError {
         status: u16,
     },
     /// More bytes arrived than the manifest allows.
-    #[error("{what} is larger than the {limit} bytes that its manifest allows; nothing of it was kept, as it cannot be the file that was meant")]
+    #[error(
+        "{what} is larger than the {limit} bytes that its manifest allows; nothing of it was kept, as it cannot be the file that was meant"
+    )]
     TooLarge {
         /// Address or path of the file.
         what: String,
@@ -69,7 +77,9 @@ pub enum DatasetError {
         limit: u64,
     },
     /// A file has another checksum than its manifest says.
-    #[error("{what} has the wrong checksum: the manifest says sha256 {expected}, found {found}; nothing of it was kept; {remedy}")]
+    #[error(
+        "{what} has the wrong checksum: the manifest says sha256 {expected}, found {found}; nothing of it was kept; {remedy}"
+    )]
     WrongHash {
         /// Address or path of the file.
         what: String,
@@ -81,7 +91,9 @@ pub enum DatasetError {
         remedy: &'static str,
     },
     /// The data files of an archive or folder are not those of the manifest.
-    #[error("{what} does not hold the data of '{name}': {reason}; nothing of it was kept; fetch it again, or from another source")]
+    #[error(
+        "{what} does not hold the data of '{name}': {reason}; nothing of it was kept; fetch it again, or from another source"
+    )]
     WrongContents {
         /// Address or path that the data came from.
         what: String,

@@ -53,7 +53,8 @@ pub(crate) fn fetch_with(
     let data = staging.path().join("data");
     let source = match &options.mirror {
         Some(mirror) => {
-            let progress = Progress::new(&format!("{} from mirror", manifest.name), Some(manifest.bytes()), options.quiet);
+            let progress =
+                Progress::new(&format!("{} from mirror", manifest.name), Some(manifest.bytes()), options.quiet);
             let source = mirror::import(manifest, mirror, limits(manifest), &data)?;
             progress.done(manifest.bytes());
             source.display().to_string()

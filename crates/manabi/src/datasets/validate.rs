@@ -34,7 +34,9 @@ impl Manifest {
         match (archives, &self.tree) {
             (0, None) => Ok(()),
             (0, Some(_)) => Err("[tree] is for archives, but no [[file]] has archive = \"tar.gz\"".to_string()),
-            (_, None) => Err("an archive needs a [tree] with folders, files, bytes and sha256 to verify it by".to_string()),
+            (_, None) => {
+                Err("an archive needs a [tree] with folders, files, bytes and sha256 to verify it by".to_string())
+            }
             (1, Some(_)) if self.files.len() == 1 => Ok(()),
             _ => Err("an archive must be the only [[file]] of its dataset".to_string()),
         }
@@ -101,7 +103,9 @@ fn check_mirror(mirror: &Mirror) -> Check {
 fn check_name(field: &str, name: &str) -> Check {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
     let good = !name.is_empty() && name.len() <= 64 && name.chars().all(plain) && !name.starts_with(['-', '_']);
-    ensure(good, || format!("{field} '{name}' must be of lower case letters, digits, '-' and '_', and begin with a letter or digit"))
+    ensure(good, || {
+        format!("{field} '{name}' must be of lower case letters, digits, '-' and '_', and begin with a letter or digit")
+    })
 }
 
 /// A path that stays in the dataset's folder on every platform.

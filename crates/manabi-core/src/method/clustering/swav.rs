@@ -74,7 +74,9 @@ impl Config {
     /// Says what cannot work.
     pub fn validate(&self) -> Result<()> {
         if self.prototypes < 2 || self.iterations == 0 || self.epsilon <= 0.0 || self.temperature <= 0.0 {
-            return Err(Error::config("SwAV needs at least 2 prototypes, 1 iteration, and epsilon and temperature above 0"));
+            return Err(Error::config(
+                "SwAV needs at least 2 prototypes, 1 iteration, and epsilon and temperature above 0",
+            ));
         }
         Ok(())
     }
@@ -148,7 +150,8 @@ impl<B: Clone + 'static> Method<B> for SwAv {
             }
             scores.push(z.matmul(&prototypes.t()?)?); // (N, K)
         }
-        let codes = scores.iter().take(2).enumerate().map(|(i, s)| self.code(i, s, &prototypes)).collect::<Result<Vec<_>>>()?;
+        let codes =
+            scores.iter().take(2).enumerate().map(|(i, s)| self.code(i, s, &prototypes)).collect::<Result<Vec<_>>>()?;
         let value = swapped_prediction(&codes, &scores, self.config.temperature)?;
         // How many prototypes the codes really use: exp of the entropy of the mean code.
         let mean = codes[0].mean(0)?;

@@ -19,7 +19,8 @@ use crate::{
     encoder::{Encoder, Mode},
     loss::regression,
     method::{
-        BuildContext, DatasetFacts, Family, Loss, Method, MethodEntry, Step, TrainDefaults, ViewPlan, settings, teacher::Teacher,
+        BuildContext, DatasetFacts, Family, Loss, Method, MethodEntry, Step, TrainDefaults, ViewPlan, settings,
+        teacher::Teacher,
     },
     modality::ViewKind,
     nn::{Mlp, MlpConfig, Params},

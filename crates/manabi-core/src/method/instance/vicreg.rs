@@ -98,10 +98,11 @@ impl<B: Clone + 'static> Method<B> for VicReg {
         let z1 = self.expander.forward(&h1, Mode::Train)?;
         let c = &self.config;
         let terms = vicreg(&z0, &z1, (c.invariance, c.variance, c.covariance))?;
-        let metrics = [("invariance", &terms.invariance), ("variance", &terms.variance), ("covariance", &terms.covariance)]
-            .into_iter()
-            .map(|(name, t)| Ok((name, f64::from(t.to_scalar::<f32>()?))))
-            .collect::<Result<_>>()?;
+        let metrics =
+            [("invariance", &terms.invariance), ("variance", &terms.variance), ("covariance", &terms.covariance)]
+                .into_iter()
+                .map(|(name, t)| Ok((name, f64::from(t.to_scalar::<f32>()?))))
+                .collect::<Result<_>>()?;
         Ok(Loss { value: terms.total, features: h0.detach(), second: Some(h1.detach()), metrics })
     }
 }

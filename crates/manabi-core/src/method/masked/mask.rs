@@ -13,13 +13,23 @@ use crate::{
 
 /// A mask `(N, T)` for tokens on a `grid` of rows × columns, `ratio` of them hidden
 /// (at least one, and at least one seen).
-pub fn grid_mask(seed: u64, step: u64, samples: &[usize], grid: (usize, usize), block: usize, ratio: f64, device: &Device) -> Result<Mask> {
+pub fn grid_mask(
+    seed: u64,
+    step: u64,
+    samples: &[usize],
+    grid: (usize, usize),
+    block: usize,
+    ratio: f64,
+    device: &Device,
+) -> Result<Mask> {
     let (rows, columns) = grid;
     let block = block.clamp(1, rows.min(columns).max(1));
     let (block_rows, block_columns) = (rows.div_ceil(block), columns.div_ceil(block));
     let cells = block_rows * block_columns;
     if cells < 2 {
-        return Err(Error::config(format!("masking needs at least 2 blocks of tokens; a grid of {rows} x {columns} in blocks of {block} has {cells}")));
+        return Err(Error::config(format!(
+            "masking needs at least 2 blocks of tokens; a grid of {rows} x {columns} in blocks of {block} has {cells}"
+        )));
     }
     let hidden = ((cells as f64 * ratio).round() as usize).clamp(1, cells - 1);
     let mut mask = vec![0f32; samples.len() * rows * columns];

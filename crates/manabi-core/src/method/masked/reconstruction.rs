@@ -42,7 +42,9 @@ impl Config {
     /// Says what cannot work.
     pub fn validate(&self) -> Result<()> {
         if !(self.ratio > 0.0 && self.ratio < 1.0) || self.block == 0 {
-            return Err(Error::config("masked reconstruction needs a ratio between 0 and 1 and blocks of at least 1 token"));
+            return Err(Error::config(
+                "masked reconstruction needs a ratio between 0 and 1 and blocks of at least 1 token",
+            ));
         }
         Ok(())
     }
@@ -79,7 +81,9 @@ impl Reconstruction {
 }
 
 fn no_tokens() -> Error {
-    Error::config("masked prediction needs an encoder of tokens: choose a Transformer with --encoder, or another method")
+    Error::config(
+        "masked prediction needs an encoder of tokens: choose a Transformer with --encoder, or another method",
+    )
 }
 
 impl<B: Clone + 'static> Method<B> for Reconstruction {

@@ -57,10 +57,7 @@ pub fn reproducibility(report: &Report) -> Markup {
         ("Seed of pre-training", known.seed.to_string()),
         ("Seeds of the label draws", seeds.join(", ")),
         ("Finished", known.finished.clone()),
-        (
-            "Hash of the data",
-            known.data_hash.clone().unwrap_or_default(),
-        ),
+        ("Hash of the data", known.data_hash.clone().unwrap_or_default()),
     ];
     html! {
         section aria-labelledby="repeat" {

@@ -38,22 +38,16 @@ pub fn section(report: &Report) -> Markup {
 
 fn groups(inventory: &Inventory) -> String {
     match (&inventory.group_column, inventory.groups) {
-        (Some(column), Some(groups)) => format!(
-            "{} by \"{column}\"; none is on both sides of the split",
-            count(groups)
-        ),
+        (Some(column), Some(groups)) => {
+            format!("{} by \"{column}\"; none is on both sides of the split", count(groups))
+        }
         (Some(column), None) => format!("by \"{column}\""),
         _ => "no group column; samples of one origin may be on both sides of the split".into(),
     }
 }
 
 fn classes(inventory: &Inventory) -> Markup {
-    let most = inventory
-        .classes
-        .iter()
-        .map(|class| class.count)
-        .max()
-        .unwrap_or_default();
+    let most = inventory.classes.iter().map(|class| class.count).max().unwrap_or_default();
     if most == 0 {
         return html! {};
     }
@@ -80,9 +74,7 @@ fn skipped(inventory: &Inventory) -> Markup {
     if inventory.skipped.is_empty() {
         return html! {};
     }
-    let hidden = inventory
-        .skipped_total
-        .saturating_sub(inventory.skipped.len());
+    let hidden = inventory.skipped_total.saturating_sub(inventory.skipped.len());
     fold(
         "Skipped files",
         inventory.skipped.len(),

@@ -60,19 +60,10 @@ fn preview(preview: &Preview) -> Markup {
 }
 
 fn is_picture(uri: &str) -> bool {
-    [
-        "data:image/png;base64,",
-        "data:image/jpeg;base64,",
-        "data:image/webp;base64,",
-    ]
-    .iter()
-    .filter_map(|start| uri.strip_prefix(start))
-    .any(|data| {
-        !data.is_empty()
-            && data
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
-    })
+    ["data:image/png;base64,", "data:image/jpeg;base64,", "data:image/webp;base64,"]
+        .iter()
+        .filter_map(|start| uri.strip_prefix(start))
+        .any(|data| !data.is_empty() && data.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)))
 }
 
 #[cfg(test)]
@@ -94,11 +85,8 @@ mod tests {
 
     #[test]
     fn a_preview_that_is_no_picture_shows_its_words() {
-        let markup = preview(&Preview::DataUri {
-            uri: "https://example.org/a.png".into(),
-            alt: "a <crack>".into(),
-        })
-        .into_string();
+        let markup = preview(&Preview::DataUri { uri: "https://example.org/a.png".into(), alt: "a <crack>".into() })
+            .into_string();
         assert!(!markup.contains("example.org") && markup.contains("a &lt;crack&gt;"));
     }
 }

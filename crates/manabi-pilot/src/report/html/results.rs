@@ -47,25 +47,12 @@ fn table(report: &Report) -> Markup {
     budgets.sort_by_key(|budget| budget.0);
     lines.sort_by_key(|line| line.0);
     let cell = |line: &(Representation, &str), labels| {
-        report
-            .rows
-            .iter()
-            .find(|row| (row.representation, row.method.as_str()) == *line && row.labels == labels)
+        report.rows.iter().find(|row| (row.representation, row.method.as_str()) == *line && row.labels == labels)
     };
     let best = |labels| {
-        report
-            .rows
-            .iter()
-            .filter(|row| row.labels == labels)
-            .map(|row| row.mean)
-            .fold(f64::NEG_INFINITY, f64::max)
+        report.rows.iter().filter(|row| row.labels == labels).map(|row| row.mean).fold(f64::NEG_INFINITY, f64::max)
     };
-    let seeds = report
-        .rows
-        .iter()
-        .map(|row| row.seeds)
-        .min()
-        .unwrap_or_default();
+    let seeds = report.rows.iter().map(|row| row.seeds).min().unwrap_or_default();
     scroll(
         "Scores by representation and number of labels",
         html! {
@@ -132,11 +119,8 @@ fn meanings(rows: &[Row]) -> Markup {
 fn comparisons(comparisons: &[Comparison]) -> Markup {
     let mut pairs: Vec<_> = comparisons.iter().map(pair).collect();
     let mut budgets: Vec<usize> = comparisons.iter().map(|one| one.labels).collect();
-    let mut tests: Vec<&str> = comparisons
-        .iter()
-        .map(|one| one.test.as_str())
-        .filter(|test| !test.is_empty())
-        .collect();
+    let mut tests: Vec<&str> =
+        comparisons.iter().map(|one| one.test.as_str()).filter(|test| !test.is_empty()).collect();
     pairs.sort_unstable();
     pairs.dedup();
     budgets.sort_unstable();
@@ -144,13 +128,7 @@ fn comparisons(comparisons: &[Comparison]) -> Markup {
     tests.sort_unstable();
     tests.dedup();
     // Methods are named only where a pair of representations occurs with several.
-    let several = |of: &Pair<'_>| {
-        pairs
-            .iter()
-            .filter(|other| (other.0, other.1) == (of.0, of.1))
-            .count()
-            > 1
-    };
+    let several = |of: &Pair<'_>| pairs.iter().filter(|other| (other.0, other.1) == (of.0, of.1)).count() > 1;
     html! {
         @if !pairs.is_empty() {
             h3 { "Paired comparisons" }

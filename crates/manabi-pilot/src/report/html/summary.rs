@@ -9,12 +9,8 @@ use crate::report::schema::{Pays, Report, Representation, Risk};
 /// The title and what was studied.
 pub fn header(report: &Report) -> Markup {
     let method = &report.method;
-    let parts = [
-        report.modality.clone(),
-        method.name.clone(),
-        method.encoder.clone(),
-        when(&report.reproducibility.finished),
-    ];
+    let parts =
+        [report.modality.clone(), method.name.clone(), method.encoder.clone(), when(&report.reproducibility.finished)];
     let shown: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     html! {
         header {
@@ -26,11 +22,7 @@ pub fn header(report: &Report) -> Markup {
 
 /// `2025-06-12T14:03:22Z` as people write it; anything else as it is.
 fn when(finished: &str) -> String {
-    match (
-        finished.get(..10),
-        finished.get(11..16),
-        finished.ends_with('Z'),
-    ) {
+    match (finished.get(..10), finished.get(11..16), finished.ends_with('Z')) {
         (Some(day), Some(time), true) => format!("{day} {time} UTC"),
         _ => finished.into(),
     }
@@ -61,12 +53,8 @@ pub fn verdict(report: &Report) -> Markup {
 
 /// The line on risk, cost and next step, with its parts set off.
 fn closing_line(line: &str) -> Markup {
-    let (facts, command) = line
-        .split_once("Next: ")
-        .map_or((line, None), |(facts, command)| (facts, Some(command)));
-    let (risk, cost) = facts
-        .split_once("Cost: ")
-        .map_or((facts, None), |(risk, cost)| (risk, Some(cost)));
+    let (facts, command) = line.split_once("Next: ").map_or((line, None), |(facts, command)| (facts, Some(command)));
+    let (risk, cost) = facts.split_once("Cost: ").map_or((facts, None), |(risk, cost)| (risk, Some(cost)));
     html! {
         @match risk.strip_prefix("Risk: ") {
             Some(risk) => p { span class="q" { "Risk:" } " " (prose(risk)) },
@@ -81,14 +69,13 @@ fn closing_line(line: &str) -> Markup {
 /// One sentence or two for whoever has to decide.
 fn decision(report: &Report) -> String {
     let findings = &report.findings;
-    let broken = matches!(
-        findings.risks.first(),
-        Some(Risk::Collapse | Risk::Divergence)
-    );
+    let broken = matches!(findings.risks.first(), Some(Risk::Collapse | Risk::Divergence));
     match findings.pays {
-        Pays::Yes => "Use the pre-trained encoder for this task. Spend the labelling time that it saves on a larger test \
+        Pays::Yes => {
+            "Use the pre-trained encoder for this task. Spend the labelling time that it saves on a larger test \
             set, and on the classes with the fewest labels."
-            .into(),
+                .into()
+        }
         Pays::No => {
             let best = report
                 .rows
@@ -103,12 +90,18 @@ fn decision(report: &Report) -> String {
                 };
                 format!(" Use {what} instead: it scores {} with {}.", percent(row.mean), counted(row.labels, "label"))
             });
-            format!("Do not spend more on this pre-training.{instead} More unlabelled data or another method may change that.")
+            format!(
+                "Do not spend more on this pre-training.{instead} More unlabelled data or another method may change that."
+            )
         }
-        Pays::Unclear if broken => "Nothing yet: this run failed to learn, and repeating it with other settings is cheap.".into(),
-        Pays::Unclear => "Nothing yet. More seeds and a larger test set narrow the intervals; longer pre-training or another \
+        Pays::Unclear if broken => {
+            "Nothing yet: this run failed to learn, and repeating it with other settings is cheap.".into()
+        }
+        Pays::Unclear => {
+            "Nothing yet. More seeds and a larger test set narrow the intervals; longer pre-training or another \
             method may widen the gap."
-            .into(),
+                .into()
+        }
         Pays::Unknown => "Label a small random sample, run the study again with it, and decide then.".into(),
     }
 }
@@ -117,58 +110,32 @@ fn decision(report: &Report) -> String {
 pub fn key_numbers(report: &Report) -> Markup {
     let (findings, cost) = (&report.findings, &report.cost);
     let mut cards: Vec<(String, String)> = Vec::new();
-    if let (Some(score), Some(labels), Some(fraction)) =
-        (findings.score, findings.labels, findings.fraction)
-    {
-        let with = format!(
-            "{} of SSL with {} ({})",
-            report.metric,
-            counted(labels, "label"),
-            label_fraction(fraction)
-        );
+    if let (Some(score), Some(labels), Some(fraction)) = (findings.score, findings.labels, findings.fraction) {
+        let with = format!("{} of SSL with {} ({})", report.metric, counted(labels, "label"), label_fraction(fraction));
         cards.push((percent(score), with));
     }
     for one in &findings.against {
         if let (Some(difference), Some(low), Some(high)) = (one.difference, one.low, one.high) {
             let over = one.baseline.name().to_lowercase();
-            cards.push((
-                points(difference),
-                format!("against {over} ({} to {})", points(low), points(high)),
-            ));
+            cards.push((points(difference), format!("against {over} ({} to {})", points(low), points(high))));
         }
     }
-    let beats_supervised = findings.against.iter().any(|one| {
-        one.baseline == Representation::Supervised
-            && one.outcome == crate::report::schema::Outcome::Better
-    });
+    let beats_supervised = findings
+        .against
+        .iter()
+        .any(|one| one.baseline == Representation::Supervised && one.outcome == crate::report::schema::Outcome::Better);
     if let Some(saving) = findings.saving.as_ref().filter(|_| beats_supervised) {
         let sign = if saving.reached { "≈" } else { ">" };
-        let what = format!(
-            "labels supervised training needs for what SSL scores with {}",
-            count(saving.labels)
-        );
+        let what = format!("labels supervised training needs for what SSL scores with {}", count(saving.labels));
         cards.push((format!("{sign} {}", count(saving.supervised)), what));
     }
     let samples = report.inventory.samples;
     if samples > 0 {
-        cards.push((
-            count(samples),
-            format!(
-                "samples, {} of them labelled",
-                count(report.inventory.labelled)
-            ),
-        ));
+        cards.push((count(samples), format!("samples, {} of them labelled", count(report.inventory.labelled))));
     }
     if cost.wall_seconds > 0.0 {
-        let cores = if cost.cores > 0 {
-            format!(" on {}", counted(cost.cores, "core"))
-        } else {
-            String::new()
-        };
-        cards.push((
-            duration(cost.wall_seconds),
-            format!("for the whole study{cores}"),
-        ));
+        let cores = if cost.cores > 0 { format!(" on {}", counted(cost.cores, "core")) } else { String::new() };
+        cards.push((duration(cost.wall_seconds), format!("for the whole study{cores}")));
     }
     if let Some(peak) = cost.peak_memory_bytes {
         cards.push((bytes(peak), "peak memory".into()));
@@ -186,12 +153,7 @@ pub fn key_numbers(report: &Report) -> Markup {
 
 /// The warnings of all phases.
 pub fn warnings(report: &Report) -> Markup {
-    let risks: Vec<_> = report
-        .findings
-        .risks
-        .iter()
-        .map(crate::report::verdict::risk_sentence)
-        .collect();
+    let risks: Vec<_> = report.findings.risks.iter().map(crate::report::verdict::risk_sentence).collect();
     html! {
         @if !risks.is_empty() || !report.warnings.is_empty() {
             section class="warnings" aria-labelledby="warnings" {

@@ -29,47 +29,26 @@ pub fn section(report: &Report) -> Markup {
 pub fn cost(report: &Report) -> Markup {
     let cost = &report.cost;
     let epochs = match (cost.used_epochs, cost.planned_epochs) {
-        (Some(used), Some(planned)) => {
-            Some(format!("{} of {} planned", number(used), number(planned)))
-        }
+        (Some(used), Some(planned)) => Some(format!("{} of {} planned", number(used), number(planned))),
         (Some(used), None) => Some(number(used)),
         _ => None,
     };
     let machine = &report.machine;
     let facts = [
-        (
-            "Wall time of all phases",
-            Some(duration(cost.wall_seconds)).filter(|_| cost.wall_seconds > 0.0),
-        ),
-        (
-            "Pre-training throughput",
-            cost.samples_per_second
-                .map(|rate| format!("{} samples/s", number(rate))),
-        ),
+        ("Wall time of all phases", Some(duration(cost.wall_seconds)).filter(|_| cost.wall_seconds > 0.0)),
+        ("Pre-training throughput", cost.samples_per_second.map(|rate| format!("{} samples/s", number(rate)))),
         ("Epochs of pre-training", epochs),
-        (
-            "Cores used",
-            Some(cost.cores.to_string()).filter(|_| cost.cores > 0),
-        ),
+        ("Cores used", Some(cost.cores.to_string()).filter(|_| cost.cores > 0)),
         ("Peak memory", cost.peak_memory_bytes.map(bytes)),
         (
             "Processor",
-            Some(format!(
-                "{} ({})",
-                machine.cpu,
-                counted(machine.cores, "core")
-            ))
-            .filter(|_| !machine.cpu.is_empty()),
+            Some(format!("{} ({})", machine.cpu, counted(machine.cores, "core"))).filter(|_| !machine.cpu.is_empty()),
         ),
         ("Memory of the machine", machine.memory_bytes.map(bytes)),
-        (
-            "Operating system",
-            Some(machine.os.clone()).filter(|os| !os.is_empty()),
-        ),
+        ("Operating system", Some(machine.os.clone()).filter(|os| !os.is_empty())),
         (
             "Device, threads",
-            Some(format!("{}, {}", machine.device, machine.threads))
-                .filter(|_| !machine.device.is_empty()),
+            Some(format!("{}, {}", machine.device, machine.threads)).filter(|_| !machine.device.is_empty()),
         ),
     ];
     html! {

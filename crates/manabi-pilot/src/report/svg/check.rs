@@ -6,11 +6,7 @@ pub fn well_formed(markup: &str) {
     let mut open: Vec<&str> = Vec::new();
     let mut rest = markup;
     while let Some(start) = rest.find('<') {
-        assert!(
-            !rest[..start].contains('>'),
-            "stray > in {:?}",
-            &rest[..start]
-        );
+        assert!(!rest[..start].contains('>'), "stray > in {:?}", &rest[..start]);
         rest = &rest[start + 1..];
         let end = tag_end(rest);
         let tag = &rest[..end];
@@ -18,17 +14,9 @@ pub fn well_formed(markup: &str) {
         if tag.starts_with('!') {
             continue;
         }
-        let name = tag
-            .trim_start_matches('/')
-            .split_whitespace()
-            .next()
-            .unwrap();
+        let name = tag.trim_start_matches('/').split_whitespace().next().unwrap();
         if tag.starts_with('/') {
-            assert_eq!(
-                open.pop(),
-                Some(name),
-                "closing </{name}> in the wrong place"
-            );
+            assert_eq!(open.pop(), Some(name), "closing </{name}> in the wrong place");
         } else if name == "style" {
             rest = &rest[rest.find("</style>").expect("a style is closed") + 8..];
         } else if !void.contains(&name) {
@@ -66,12 +54,7 @@ pub fn texts_do_not_overlap(markup: &str) {
         for (index, a) in boxes.iter().enumerate() {
             for b in &boxes[..index] {
                 let same_row = (a.2 - b.2).abs() < 11.0;
-                assert!(
-                    !(same_row && a.0 < b.1 && b.0 < a.1),
-                    "{:?} overlaps {:?}",
-                    a.3,
-                    b.3
-                );
+                assert!(!(same_row && a.0 < b.1 && b.0 < a.1), "{:?} overlaps {:?}", a.3, b.3);
             }
         }
     }
@@ -80,17 +63,10 @@ pub fn texts_do_not_overlap(markup: &str) {
 /// Left, right, baseline and content of a text, at 6.4 pixels a letter.
 fn text_box(text: &str) -> (f64, f64, f64, String) {
     let attribute = |name: &str| {
-        text.split(&format!(" {name}=\""))
-            .nth(1)
-            .and_then(|rest| rest.split('"').next())
-            .map(str::to_string)
+        text.split(&format!(" {name}=\"")).nth(1).and_then(|rest| rest.split('"').next()).map(str::to_string)
     };
     let number = |name| attribute(name).unwrap().parse::<f64>().unwrap();
-    let content = text[tag_end(text) + 1..]
-        .split('<')
-        .next()
-        .unwrap()
-        .to_string();
+    let content = text[tag_end(text) + 1..].split('<').next().unwrap().to_string();
     let width = content.chars().count() as f64 * 6.4;
     let left = match attribute("text-anchor").as_deref() {
         Some("end") => number("x") - width,

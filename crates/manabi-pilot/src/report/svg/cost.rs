@@ -9,10 +9,7 @@ use crate::report::schema::Phase;
 
 /// Draws one bar with a part for each phase, and a legend with their durations.
 pub fn cost_bar(phases: &[Phase]) -> Markup {
-    let timed: Vec<&Phase> = phases
-        .iter()
-        .filter(|phase| phase.seconds.is_finite() && phase.seconds > 0.0)
-        .collect();
+    let timed: Vec<&Phase> = phases.iter().filter(|phase| phase.seconds.is_finite() && phase.seconds > 0.0).collect();
     let total: f64 = timed.iter().map(|phase| phase.seconds).sum();
     if total <= 0.0 {
         return html! { p class="empty" { "No times were measured." } };
@@ -28,10 +25,7 @@ pub fn cost_bar(phases: &[Phase]) -> Markup {
             part
         })
         .collect();
-    let label: Vec<_> = timed
-        .iter()
-        .map(|phase| format!("{} {}", phase.name, duration(phase.seconds)))
-        .collect();
+    let label: Vec<_> = timed.iter().map(|phase| format!("{} {}", phase.name, duration(phase.seconds))).collect();
     html! {
         svg class="chart bar-chart" viewBox="0 0 720 30" preserveAspectRatio="none" role="img" aria-label={ "Time a phase: " (label.join(", ")) "." } {
             @for (index, from, width, phase) in &parts {
@@ -49,10 +43,7 @@ pub fn cost_bar(phases: &[Phase]) -> Markup {
 }
 
 fn mark(index: usize) -> Mark {
-    Mark {
-        shape: Shape::Square,
-        ..Mark::nth(index)
-    }
+    Mark { shape: Shape::Square, ..Mark::nth(index) }
 }
 
 #[cfg(test)]
@@ -61,24 +52,12 @@ mod tests {
     use crate::report::svg::check;
 
     fn phases(seconds: &[f64]) -> Vec<Phase> {
-        seconds
-            .iter()
-            .enumerate()
-            .map(|(index, s)| Phase {
-                name: format!("phase {index}"),
-                seconds: *s,
-            })
-            .collect()
+        seconds.iter().enumerate().map(|(index, s)| Phase { name: format!("phase {index}"), seconds: *s }).collect()
     }
 
     #[test]
     fn the_bar_is_well_formed_for_one_phase_many_and_equal_ones() {
-        for seconds in [
-            &[60.0][..],
-            &[1.0, 1000.0, 0.001],
-            &[5.0; 9],
-            &[f64::NAN, 3.0],
-        ] {
+        for seconds in [&[60.0][..], &[1.0, 1000.0, 0.001], &[5.0; 9], &[f64::NAN, 3.0]] {
             let svg = cost_bar(&phases(seconds)).into_string();
             check::well_formed(&svg);
             check::no_nan(&svg);

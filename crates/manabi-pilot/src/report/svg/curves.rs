@@ -11,23 +11,11 @@ type Panel = (&'static str, &'static str, fn(&CurvePoint) -> Option<f64>);
 
 const PANELS: [Panel; 6] = [
     ("Loss", "should fall, then flatten", |point| point.loss),
-    ("Feature standard deviation", "near 0: collapse", |point| {
-        point.feature_std
-    }),
-    ("Effective rank", "near 1: collapse", |point| {
-        point.effective_rank
-    }),
-    ("Alignment", "lower: views of a sample closer", |point| {
-        point.alignment
-    }),
-    ("Uniformity", "lower: samples better spread", |point| {
-        point.uniformity
-    }),
-    (
-        "Online kNN (validation)",
-        "higher: classes nearer together",
-        |point| point.online_knn,
-    ),
+    ("Feature standard deviation", "near 0: collapse", |point| point.feature_std),
+    ("Effective rank", "near 1: collapse", |point| point.effective_rank),
+    ("Alignment", "lower: views of a sample closer", |point| point.alignment),
+    ("Uniformity", "lower: samples better spread", |point| point.uniformity),
+    ("Online kNN (validation)", "higher: classes nearer together", |point| point.online_knn),
 ];
 
 /// Draws a panel for every figure that was measured.
@@ -42,13 +30,7 @@ pub fn training_curves(monitor: &Monitor) -> Markup {
                 .filter(|(epoch, value)| epoch.is_finite() && value.is_finite())
                 .collect();
             let bound = monitor.feature_dim.filter(|_| *title == "Effective rank");
-            (
-                *title,
-                bound.map_or(hint.to_string(), |dim| {
-                    format!("of {dim} dimensions; {hint}")
-                }),
-                points,
-            )
+            (*title, bound.map_or(hint.to_string(), |dim| format!("of {dim} dimensions; {hint}")), points)
         })
         .filter(|(_, _, points)| !points.is_empty())
         .collect();
@@ -69,10 +51,8 @@ pub fn training_curves(monitor: &Monitor) -> Markup {
 
 fn panel(title: &str, points: &[(f64, f64)]) -> Markup {
     let (wide, tall, left, right, top, bottom) = (280.0, 150.0, 44.0, 270.0, 10.0, 122.0);
-    let (Some((low, high)), Some(epochs)) = (
-        range(points.iter().map(|p| p.1)),
-        range(points.iter().map(|p| p.0)),
-    ) else {
+    let (Some((low, high)), Some(epochs)) = (range(points.iter().map(|p| p.1)), range(points.iter().map(|p| p.0)))
+    else {
         return html! {};
     };
     let marks = ticks(low, high, 3);
@@ -113,11 +93,7 @@ fn tick(value: f64) -> String {
     }
     let text = format!("{value:.3}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" {
-        "0".into()
-    } else {
-        text.into()
-    }
+    if text == "-0" { "0".into() } else { text.into() }
 }
 
 #[cfg(test)]
@@ -129,28 +105,16 @@ mod tests {
         let curve = values
             .iter()
             .enumerate()
-            .map(|(epoch, value)| CurvePoint {
-                epoch: epoch as f64,
-                loss: Some(*value),
-                ..CurvePoint::default()
-            })
+            .map(|(epoch, value)| CurvePoint { epoch: epoch as f64, loss: Some(*value), ..CurvePoint::default() })
             .collect();
-        Monitor {
-            curve,
-            ..Monitor::default()
-        }
+        Monitor { curve, ..Monitor::default() }
     }
 
     #[test]
     fn curves_are_well_formed_whatever_they_hold() {
-        for values in [
-            &[5.0, 3.0, 2.5][..],
-            &[1.0],
-            &[2.0, 2.0, 2.0],
-            &[f64::NAN, 1.0, f64::INFINITY],
-            &[0.0, 0.0],
-            &[1e9, -1e9],
-        ] {
+        for values in
+            [&[5.0, 3.0, 2.5][..], &[1.0], &[2.0, 2.0, 2.0], &[f64::NAN, 1.0, f64::INFINITY], &[0.0, 0.0], &[1e9, -1e9]]
+        {
             let svg = training_curves(&monitor(values)).into_string();
             check::well_formed(&svg);
             check::no_nan(&svg);
@@ -160,16 +124,8 @@ mod tests {
 
     #[test]
     fn no_measurements_give_a_sentence() {
-        assert!(
-            training_curves(&Monitor::default())
-                .into_string()
-                .contains("no training curves")
-        );
-        assert!(
-            training_curves(&monitor(&[f64::NAN]))
-                .into_string()
-                .contains("no training curves")
-        );
+        assert!(training_curves(&Monitor::default()).into_string().contains("no training curves"));
+        assert!(training_curves(&monitor(&[f64::NAN])).into_string().contains("no training curves"));
     }
 
     #[test]

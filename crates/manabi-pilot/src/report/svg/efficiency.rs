@@ -31,10 +31,9 @@ struct Line<'r> {
 pub fn label_efficiency(rows: &[Row], metric: &str, width: Width) -> Markup {
     let lines = lines(rows);
     let used = || lines.iter().flat_map(|line| line.rows.iter());
-    let (Some(x_range), Some((low, high))) = (
-        range(used().map(|row| row.labels as f64)),
-        range(used().flat_map(|row| [row.mean, row.low, row.high])),
-    ) else {
+    let (Some(x_range), Some((low, high))) =
+        (range(used().map(|row| row.labels as f64)), range(used().flat_map(|row| [row.mean, row.low, row.high])))
+    else {
         return html! { p class="empty" { "There are no scores to draw: no representation was evaluated on labels." } };
     };
     let (full, tall, right) = match width {
@@ -42,18 +41,11 @@ pub fn label_efficiency(rows: &[Row], metric: &str, width: Width) -> Markup {
         Width::Narrow => (360.0, 320.0, 344.0),
     };
     let (left, top, bottom) = (46.0, 28.0, tall - 54.0);
-    let marks: Vec<f64> = ticks(low, high, 8)
-        .into_iter()
-        .filter(|tick| (-1e-9..=1.0 + 1e-9).contains(tick))
-        .collect();
+    let marks: Vec<f64> = ticks(low, high, 8).into_iter().filter(|tick| (-1e-9..=1.0 + 1e-9).contains(tick)).collect();
     let y_range = range(marks.iter().copied().chain([low, high])).unwrap_or((0.0, 1.0));
     let x = Scale::log(x_range, (left + 24.0, right - 16.0));
     let y = Scale::linear(y_range, (bottom, top));
-    let ends: Vec<f64> = lines
-        .iter()
-        .filter_map(|line| line.rows.last())
-        .map(|row| y.at(row.mean))
-        .collect();
+    let ends: Vec<f64> = lines.iter().filter_map(|line| line.rows.last()).map(|row| y.at(row.mean)).collect();
     let labels = dodge(&ends, LABEL_GAP, top, bottom);
     html! {
         svg class="chart" viewBox={ "0 0 " (px(full)) " " (px(tall)) } role="img" aria-label=(describe(&lines, metric)) {
@@ -105,10 +97,7 @@ pub fn label_efficiency(rows: &[Row], metric: &str, width: Width) -> Markup {
 /// One line for each representation and method, baselines first, so that SSL is drawn on top.
 fn lines(rows: &[Row]) -> Vec<Line<'_>> {
     let mut keys: Vec<(Representation, &str)> = Vec::new();
-    for row in rows
-        .iter()
-        .filter(|row| row.labels > 0 && row.mean.is_finite())
-    {
+    for row in rows.iter().filter(|row| row.labels > 0 && row.mean.is_finite()) {
         let key = (row.representation, row.method.as_str());
         if !keys.contains(&key) {
             keys.push(key);
@@ -120,33 +109,20 @@ fn lines(rows: &[Row]) -> Vec<Line<'_>> {
             let mut own: Vec<&Row> = rows
                 .iter()
                 .filter(|row| {
-                    (row.representation, row.method.as_str()) == *key
-                        && row.labels > 0
-                        && row.mean.is_finite()
+                    (row.representation, row.method.as_str()) == *key && row.labels > 0 && row.mean.is_finite()
                 })
                 .collect();
             own.sort_by_key(|row| row.labels);
             let several = keys.iter().filter(|other| other.0 == key.0).count() > 1;
-            let name = if several {
-                format!("{} ({})", key.0.name(), key.1)
-            } else {
-                key.0.name().to_string()
-            };
-            Line {
-                name,
-                mark: Mark::of(key.0),
-                rows: own,
-            }
+            let name = if several { format!("{} ({})", key.0.name(), key.1) } else { key.0.name().to_string() };
+            Line { name, mark: Mark::of(key.0), rows: own }
         })
         .collect()
 }
 
 /// The budgets that get a tick: all that leave room for their numbers, the largest first.
 fn budgets<'r>(lines: &[Line<'r>], x: &Scale) -> Vec<(f64, &'r Row)> {
-    let mut all: Vec<&Row> = lines
-        .iter()
-        .flat_map(|line| line.rows.iter().copied())
-        .collect();
+    let mut all: Vec<&Row> = lines.iter().flat_map(|line| line.rows.iter().copied()).collect();
     all.sort_by_key(|row| std::cmp::Reverse(row.labels));
     let mut kept: Vec<(f64, &Row)> = Vec::new();
     for row in all {
@@ -159,13 +135,7 @@ fn budgets<'r>(lines: &[Line<'r>], x: &Scale) -> Vec<(f64, &'r Row)> {
 }
 
 fn tooltip(name: &str, row: &Row) -> String {
-    format!(
-        "{name}, {} labels: {} ({} to {})",
-        row.labels,
-        percent(row.mean),
-        percent(row.low),
-        percent(row.high)
-    )
+    format!("{name}, {} labels: {} ({} to {})", row.labels, percent(row.mean), percent(row.low), percent(row.high))
 }
 
 /// The chart in words, for those who cannot see it; the table below it holds every figure.
@@ -184,18 +154,12 @@ fn describe(lines: &[Line<'_>], metric: &str) -> String {
             ))
         })
         .collect();
-    format!(
-        "Label-efficiency curve, {metric} against labels: {}.",
-        ends.join("; ")
-    )
+    format!("Label-efficiency curve, {metric} against labels: {}.", ends.join("; "))
 }
 
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
-    letters
-        .next()
-        .map(|first| first.to_uppercase().chain(letters).collect())
-        .unwrap_or_default()
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -221,11 +185,7 @@ mod tests {
         let mut rows = Vec::new();
         for (index, representation) in Representation::ALL.into_iter().enumerate() {
             for labels in [10, 50, 100, 1000] {
-                rows.push(row(
-                    representation,
-                    labels,
-                    0.5 + 0.01 * index as f64 + 0.1 * (labels as f64).log10(),
-                ));
+                rows.push(row(representation, labels, 0.5 + 0.01 * index as f64 + 0.1 * (labels as f64).log10()));
             }
         }
         rows
@@ -243,35 +203,20 @@ mod tests {
 
     #[test]
     fn close_budgets_do_not_print_their_ticks_over_one_another() {
-        let rows: Vec<_> = (0..40)
-            .map(|n| row(Representation::SslLinear, 1000 + n * 10, 0.7))
-            .collect();
-        check::texts_do_not_overlap(
-            &label_efficiency(&rows, "accuracy", Width::Narrow).into_string(),
-        );
+        let rows: Vec<_> = (0..40).map(|n| row(Representation::SslLinear, 1000 + n * 10, 0.7)).collect();
+        check::texts_do_not_overlap(&label_efficiency(&rows, "accuracy", Width::Narrow).into_string());
     }
 
     #[test]
     fn no_rows_give_a_sentence() {
-        assert!(
-            label_efficiency(&[], "accuracy", Width::Wide)
-                .into_string()
-                .contains("no scores to draw")
-        );
+        assert!(label_efficiency(&[], "accuracy", Width::Wide).into_string().contains("no scores to draw"));
     }
 
     #[test]
     fn a_single_point_and_equal_values_are_drawn() {
         let one = [row(Representation::Raw, 10, 0.5)];
-        let equal: Vec<_> = Representation::ALL
-            .iter()
-            .map(|r| Row {
-                low: 1.0,
-                high: 1.0,
-                mean: 1.0,
-                ..row(*r, 10, 1.0)
-            })
-            .collect();
+        let equal: Vec<_> =
+            Representation::ALL.iter().map(|r| Row { low: 1.0, high: 1.0, mean: 1.0, ..row(*r, 10, 1.0) }).collect();
         for rows in [&one[..], &equal[..]] {
             let svg = label_efficiency(rows, "accuracy", Width::Wide).into_string();
             check::well_formed(&svg);
@@ -282,12 +227,7 @@ mod tests {
 
     #[test]
     fn scores_that_are_not_numbers_are_left_out() {
-        let svg = label_efficiency(
-            &[row(Representation::Raw, 10, f64::NAN)],
-            "accuracy",
-            Width::Wide,
-        )
-        .into_string();
+        let svg = label_efficiency(&[row(Representation::Raw, 10, f64::NAN)], "accuracy", Width::Wide).into_string();
         assert!(svg.contains("no scores to draw"));
     }
 }

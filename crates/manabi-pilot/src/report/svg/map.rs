@@ -14,35 +14,20 @@ const MAX_CLASSES: usize = 24;
 
 /// Draws the map with its legend.
 pub fn embedding_map(points: &[MapPoint], projection: &str) -> Markup {
-    let finite: Vec<&MapPoint> = points
-        .iter()
-        .filter(|point| point.x.is_finite() && point.y.is_finite())
-        .collect();
-    let (Some(xs), Some(ys)) = (
-        range(finite.iter().map(|p| p.x)),
-        range(finite.iter().map(|p| p.y)),
-    ) else {
+    let finite: Vec<&MapPoint> = points.iter().filter(|point| point.x.is_finite() && point.y.is_finite()).collect();
+    let (Some(xs), Some(ys)) = (range(finite.iter().map(|p| p.x)), range(finite.iter().map(|p| p.y))) else {
         return html! { p class="empty" { "There is no embedding map: nothing was embedded." } };
     };
     let stride = finite.len().div_ceil(MAX_POINTS).max(1);
     let shown: Vec<&MapPoint> = finite.iter().copied().step_by(stride).collect();
     let classes = classes(&finite);
-    let unlabelled = finite
-        .iter()
-        .filter(|point| rank(&classes, point).is_none())
-        .count();
+    let unlabelled = finite.iter().filter(|point| rank(&classes, point).is_none()).count();
     let (wide, tall, edge) = (640.0, 440.0, 14.0);
     // One scale for both axes: distances on a map have to mean the same in every direction.
     let room = ((wide - 2.0 * edge) / (xs.1 - xs.0)).min((tall - 2.0 * edge) / (ys.1 - ys.0));
     let half = |low: f64, high: f64| (high - low) / 2.0 * if room.is_finite() { room } else { 0.0 };
-    let x = Scale::linear(
-        xs,
-        (wide / 2.0 - half(xs.0, xs.1), wide / 2.0 + half(xs.0, xs.1)),
-    );
-    let y = Scale::linear(
-        ys,
-        (tall / 2.0 + half(ys.0, ys.1), tall / 2.0 - half(ys.0, ys.1)),
-    );
+    let x = Scale::linear(xs, (wide / 2.0 - half(xs.0, xs.1), wide / 2.0 + half(xs.0, xs.1)));
+    let y = Scale::linear(ys, (tall / 2.0 + half(ys.0, ys.1), tall / 2.0 - half(ys.0, ys.1)));
     let radius = if shown.len() > 600 { 2.4 } else { 3.4 };
     let label = format!(
         "Map of {} embeddings by {projection}, coloured by {} classes; {} without a class are grey.",
@@ -90,10 +75,7 @@ fn classes<'p>(points: &[&'p MapPoint]) -> Vec<(&'p str, usize)> {
 
 fn rank(classes: &[(&str, usize)], point: &MapPoint) -> Option<usize> {
     let label = point.label.as_deref()?;
-    classes
-        .iter()
-        .take(MAX_CLASSES)
-        .position(|class| class.0 == label)
+    classes.iter().take(MAX_CLASSES).position(|class| class.0 == label)
 }
 
 fn tooltip(point: &MapPoint) -> String {
@@ -113,8 +95,7 @@ mod tests {
             .map(|index| MapPoint {
                 x: (index as f64 * 0.7).sin(),
                 y: (index as f64 * 1.3).cos(),
-                label: (index % (classes + 1) < classes)
-                    .then(|| format!("class <{}>", index % (classes + 1))),
+                label: (index % (classes + 1) < classes).then(|| format!("class <{}>", index % (classes + 1))),
                 id: format!("img & {index}"),
             })
             .collect()
@@ -141,11 +122,7 @@ mod tests {
 
     #[test]
     fn no_points_give_a_sentence() {
-        assert!(
-            embedding_map(&[], "PCA")
-                .into_string()
-                .contains("no embedding map")
-        );
+        assert!(embedding_map(&[], "PCA").into_string().contains("no embedding map"));
     }
 
     #[test]

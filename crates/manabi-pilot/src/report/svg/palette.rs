@@ -53,26 +53,15 @@ impl Mark {
 
     /// The mark of a class by its index: 24 pairs of colour and shape before they repeat.
     pub fn nth(index: usize) -> Self {
-        let shapes = [
-            Shape::Circle,
-            Shape::Square,
-            Shape::Triangle,
-            Shape::Diamond,
-        ];
+        let shapes = [Shape::Circle, Shape::Square, Shape::Triangle, Shape::Diamond];
         // Blue and vermilion first: the pair that differs most, for the many data sets with two classes.
         let order = [3, 4, 2, 5, 0, 1];
-        Self {
-            class: CLASSES[order[index % COLOURS]],
-            shape: shapes[(index + index / COLOURS) % shapes.len()],
-        }
+        Self { class: CLASSES[order[index % COLOURS]], shape: shapes[(index + index / COLOURS) % shapes.len()] }
     }
 
     /// The mark of what has no class.
     pub fn grey() -> Self {
-        Self {
-            class: "grey",
-            shape: Shape::Circle,
-        }
+        Self { class: "grey", shape: Shape::Circle }
     }
 
     /// Draws it at a place, with a tooltip unless it is empty.
@@ -86,34 +75,15 @@ impl Mark {
             Shape::Square => html! {
                 rect class=(class) x=(px(x - r * 0.9)) y=(px(y - r * 0.9)) width=(px(r * 1.8)) height=(px(r * 1.8)) { (title) }
             },
-            Shape::Triangle => path(
-                &class,
-                &[
-                    (x, y - r * 1.2),
-                    (x + r * 1.1, y + r * 0.8),
-                    (x - r * 1.1, y + r * 0.8),
-                ],
-                title,
-            ),
-            Shape::Down => path(
-                &class,
-                &[
-                    (x, y + r * 1.2),
-                    (x + r * 1.1, y - r * 0.8),
-                    (x - r * 1.1, y - r * 0.8),
-                ],
-                title,
-            ),
-            Shape::Diamond => path(
-                &class,
-                &[
-                    (x, y - r * 1.3),
-                    (x + r * 1.3, y),
-                    (x, y + r * 1.3),
-                    (x - r * 1.3, y),
-                ],
-                title,
-            ),
+            Shape::Triangle => {
+                path(&class, &[(x, y - r * 1.2), (x + r * 1.1, y + r * 0.8), (x - r * 1.1, y + r * 0.8)], title)
+            }
+            Shape::Down => {
+                path(&class, &[(x, y + r * 1.2), (x + r * 1.1, y - r * 0.8), (x - r * 1.1, y - r * 0.8)], title)
+            }
+            Shape::Diamond => {
+                path(&class, &[(x, y - r * 1.3), (x + r * 1.3, y), (x, y + r * 1.3), (x - r * 1.3, y)], title)
+            }
             Shape::Cross => {
                 let (a, b) = (r * 0.4, r * 1.2);
                 let points = [
@@ -142,10 +112,7 @@ impl Mark {
 }
 
 fn path(class: &str, points: &[(f64, f64)], title: Markup) -> Markup {
-    let points: Vec<_> = points
-        .iter()
-        .map(|(x, y)| format!("{},{}", px(*x), px(*y)))
-        .collect();
+    let points: Vec<_> = points.iter().map(|(x, y)| format!("{},{}", px(*x), px(*y))).collect();
     html! { polygon class=(class) points=(points.join(" ")) { (title) } }
 }
 
@@ -157,26 +124,15 @@ mod tests {
     fn no_two_of_the_first_twentyfour_classes_look_alike() {
         let marks: Vec<_> = (0..24).map(Mark::nth).collect();
         for (index, mark) in marks.iter().enumerate() {
-            assert!(
-                !marks[..index].contains(mark),
-                "class {index} repeats {mark:?}"
-            );
+            assert!(!marks[..index].contains(mark), "class {index} repeats {mark:?}");
         }
     }
 
     #[test]
     fn no_two_representations_share_a_colour_or_a_shape() {
-        let classes: std::collections::BTreeSet<_> = Representation::ALL
-            .iter()
-            .map(|r| Mark::of(*r).class)
-            .collect();
+        let classes: std::collections::BTreeSet<_> = Representation::ALL.iter().map(|r| Mark::of(*r).class).collect();
         assert_eq!(classes.len(), Representation::ALL.len());
         let marks = Representation::ALL.map(|r| Mark::of(r).shape);
-        assert!(
-            marks
-                .iter()
-                .enumerate()
-                .all(|(index, mark)| !marks[..index].contains(mark))
-        );
+        assert!(marks.iter().enumerate().all(|(index, mark)| !marks[..index].contains(mark)));
     }
 }

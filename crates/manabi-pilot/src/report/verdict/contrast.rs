@@ -22,24 +22,17 @@ impl Contrast<'_> {
 
     /// Better than every baseline by interval alone.
     pub fn leads(&self) -> bool {
-        self.against
-            .iter()
-            .all(|one| one.outcome == Outcome::Better)
+        self.against.iter().all(|one| one.outcome == Outcome::Better)
     }
 
     /// Some baseline is better, or the gain over it is less than anybody would pay for.
     pub fn gains_nothing(&self) -> bool {
-        self.against
-            .iter()
-            .any(|one| one.high.is_some_and(|high| high < MIN_GAIN))
+        self.against.iter().any(|one| one.high.is_some_and(|high| high < MIN_GAIN))
     }
 
     /// The least of the intervals' lower ends.
     pub fn worst_low(&self) -> f64 {
-        self.against
-            .iter()
-            .filter_map(|one| one.low)
-            .fold(f64::INFINITY, f64::min)
+        self.against.iter().filter_map(|one| one.low).fold(f64::INFINITY, f64::min)
     }
 
     /// The difference to one baseline.
@@ -52,15 +45,9 @@ impl Contrast<'_> {
 /// where there is neither a linear probe nor a fine-tuned encoder.
 pub fn all<'r>(rows: &'r [Row], comparisons: &[Comparison]) -> Vec<Contrast<'r>> {
     let readouts = [Representation::SslLinear, Representation::SslFinetune];
-    let any = rows
-        .iter()
-        .any(|row| readouts.contains(&row.representation));
+    let any = rows.iter().any(|row| readouts.contains(&row.representation));
     let counts = |row: &&Row| {
-        let readout = if any {
-            readouts.contains(&row.representation)
-        } else {
-            row.representation.is_ssl()
-        };
+        let readout = if any { readouts.contains(&row.representation) } else { row.representation.is_ssl() };
         readout && row.mean.is_finite()
     };
     let mut contrasts: Vec<_> = rows
@@ -68,9 +55,7 @@ pub fn all<'r>(rows: &'r [Row], comparisons: &[Comparison]) -> Vec<Contrast<'r>>
         .filter(counts)
         .map(|row| Contrast {
             row,
-            against: Representation::BASELINES
-                .map(|baseline| against(row, baseline, comparisons))
-                .to_vec(),
+            against: Representation::BASELINES.map(|baseline| against(row, baseline, comparisons)).to_vec(),
             corrected_p: None,
         })
         .collect();
@@ -81,32 +66,19 @@ pub fn all<'r>(rows: &'r [Row], comparisons: &[Comparison]) -> Vec<Contrast<'r>>
 
 /// Looks the paired test up, in whichever direction it was made.
 fn against(row: &Row, baseline: Representation, comparisons: &[Comparison]) -> Against {
-    let is_row =
-        |representation, method: &str| representation == row.representation && method == row.method;
-    let found = comparisons
-        .iter()
-        .filter(|one| one.labels == row.labels)
-        .find_map(|one| {
-            if is_row(one.a, &one.a_method) && one.b == baseline {
-                Some((one.difference, one.low, one.high, one.p))
-            } else if is_row(one.b, &one.b_method) && one.a == baseline {
-                Some((-one.difference, -one.high, -one.low, one.p))
-            } else {
-                None
-            }
-        });
-    let Some((difference, low, high, p)) =
-        found.filter(|(d, low, high, _)| (d + low + high).is_finite())
-    else {
+    let is_row = |representation, method: &str| representation == row.representation && method == row.method;
+    let found = comparisons.iter().filter(|one| one.labels == row.labels).find_map(|one| {
+        if is_row(one.a, &one.a_method) && one.b == baseline {
+            Some((one.difference, one.low, one.high, one.p))
+        } else if is_row(one.b, &one.b_method) && one.a == baseline {
+            Some((-one.difference, -one.high, -one.low, one.p))
+        } else {
+            None
+        }
+    });
+    let Some((difference, low, high, p)) = found.filter(|(d, low, high, _)| (d + low + high).is_finite()) else {
         let outcome = Outcome::Untested;
-        return Against {
-            baseline,
-            outcome,
-            difference: None,
-            low: None,
-            high: None,
-            p: None,
-        };
+        return Against { baseline, outcome, difference: None, low: None, high: None, p: None };
     };
     let outcome = if low > 0.0 {
         Outcome::Better
@@ -115,23 +87,13 @@ fn against(row: &Row, baseline: Representation, comparisons: &[Comparison]) -> A
     } else {
         Outcome::Open
     };
-    Against {
-        baseline,
-        outcome,
-        difference: Some(difference),
-        low: Some(low),
-        high: Some(high),
-        p,
-    }
+    Against { baseline, outcome, difference: Some(difference), low: Some(low), high: Some(high), p }
 }
 
 /// Holm's step-down correction. Beating all baselines at once is an intersection-union test: its p is the largest one.
 fn correct(contrasts: &mut [Contrast<'_>]) {
-    let mut ordered: Vec<(usize, f64)> = contrasts
-        .iter()
-        .enumerate()
-        .filter_map(|(index, contrast)| Some((index, joint_p(contrast)?)))
-        .collect();
+    let mut ordered: Vec<(usize, f64)> =
+        contrasts.iter().enumerate().filter_map(|(index, contrast)| Some((index, joint_p(contrast)?))).collect();
     ordered.sort_by(|a, b| a.1.total_cmp(&b.1));
     let tried = contrasts.len();
     let mut floor: f64 = 0.0;
@@ -163,10 +125,8 @@ fn p_of_interval(difference: f64, low: f64, high: f64) -> f64 {
     // Abramowitz and Stegun 7.1.26, to 1.5e-7: plenty for a p value.
     let x = z / std::f64::consts::SQRT_2;
     let t = 1.0 / (1.0 + 0.327_591_1 * x);
-    let poly = t
-        * (0.254_829_592
-            + t * (-0.284_496_736
-                + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))));
+    let poly =
+        t * (0.254_829_592 + t * (-0.284_496_736 + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))));
     (poly * (-x * x).exp()).clamp(0.0, 1.0)
 }
 

@@ -22,33 +22,15 @@ pub fn of(report: &Report) -> Vec<Risk> {
     if report.rows.is_empty() && inventory.labelled == 0 {
         risks.push(Risk::NoLabels);
     }
-    let samples = if inventory.split.train > 0 {
-        inventory.split.train
-    } else {
-        inventory.samples
-    };
+    let samples = if inventory.split.train > 0 { inventory.split.train } else { inventory.samples };
     if samples > 0 && samples < MIN_SAMPLES {
         risks.push(Risk::FewSamples { samples });
     }
-    let scarce: Vec<_> = inventory
-        .classes
-        .iter()
-        .filter(|class| class.count < MIN_CLASS_LABELS)
-        .collect();
+    let scarce: Vec<_> = inventory.classes.iter().filter(|class| class.count < MIN_CLASS_LABELS).collect();
     if let Some(smallest) = scarce.iter().min_by_key(|class| class.count) {
-        risks.push(Risk::FewLabels {
-            classes: scarce.len(),
-            smallest: smallest.name.clone(),
-            labels: smallest.count,
-        });
+        risks.push(Risk::FewLabels { classes: scarce.len(), smallest: smallest.name.clone(), labels: smallest.count });
     }
-    if let Some(seeds) = report
-        .rows
-        .iter()
-        .map(|row| row.seeds)
-        .min()
-        .filter(|seeds| *seeds < MIN_SEEDS)
-    {
+    if let Some(seeds) = report.rows.iter().map(|row| row.seeds).min().filter(|seeds| *seeds < MIN_SEEDS) {
         risks.push(Risk::FewSeeds { seeds });
     }
     risks
@@ -57,42 +39,24 @@ pub fn of(report: &Report) -> Vec<Risk> {
 /// The risk in one sentence, with its remedy.
 pub fn sentence(risk: &Risk) -> String {
     match risk {
-        Risk::Collapse => {
-            "pre-training collapsed (all features became alike); try another method or a lower \
+        Risk::Collapse => "pre-training collapsed (all features became alike); try another method or a lower \
             learning rate."
-                .into()
-        }
+            .into(),
         Risk::Divergence => "pre-training diverged; lower the learning rate.".into(),
-        Risk::NotLearning => {
-            "pre-training hardly learned; train longer or try another method.".into()
-        }
-        Risk::NoLabels => {
-            "without labels nobody can know whether the features fit your task.".into()
-        }
+        Risk::NotLearning => "pre-training hardly learned; train longer or try another method.".into(),
+        Risk::NoLabels => "without labels nobody can know whether the features fit your task.".into(),
         Risk::FewSamples { samples } => {
-            format!(
-                "{samples} samples are few to pre-train on; more unlabelled ones cost nothing but storage."
-            )
+            format!("{samples} samples are few to pre-train on; more unlabelled ones cost nothing but storage.")
         }
-        Risk::FewLabels {
-            classes,
-            smallest,
-            labels,
-        } => {
-            let (has, they) = if *classes == 1 {
-                ("class has", "its")
-            } else {
-                ("classes have", "their")
-            };
+        Risk::FewLabels { classes, smallest, labels } => {
+            let (has, they) = if *classes == 1 { ("class has", "its") } else { ("classes have", "their") };
             format!(
                 "{classes} {has} fewer than {MIN_CLASS_LABELS} labels (\"{smallest}\" has {labels}), so {they} scores \
                  are uncertain; label more of them first."
             )
         }
         Risk::FewSeeds { seeds } => {
-            format!(
-                "with {seeds} of at least {MIN_SEEDS} seeds the intervals are too narrow to trust."
-            )
+            format!("with {seeds} of at least {MIN_SEEDS} seeds the intervals are too narrow to trust.")
         }
     }
 }

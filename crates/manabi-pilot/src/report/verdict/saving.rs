@@ -7,11 +7,7 @@ use crate::report::schema::{LabelSaving, Representation, Row};
 pub fn of(ssl: &Row, rows: &[Row]) -> Option<LabelSaving> {
     let mut curve: Vec<(usize, f64)> = rows
         .iter()
-        .filter(|row| {
-            row.representation == Representation::Supervised
-                && row.labels > 0
-                && row.mean.is_finite()
-        })
+        .filter(|row| row.representation == Representation::Supervised && row.labels > 0 && row.mean.is_finite())
         .map(|row| (row.labels, row.mean))
         .collect();
     curve.sort_by_key(|point| point.0);
@@ -36,15 +32,12 @@ fn reach(curve: &[(usize, f64)], score: f64) -> Option<usize> {
     if curve.first()?.1 >= score {
         return Some(curve.first()?.0);
     }
-    curve
-        .windows(2)
-        .find(|pair| pair[1].1 >= score)
-        .map(|pair| {
-            let ((from, below), (to, above)) = (pair[0], pair[1]);
-            let share = (score - below) / (above - below);
-            let (from, to) = ((from as f64).ln(), (to as f64).ln());
-            (from + share * (to - from)).exp().round() as usize
-        })
+    curve.windows(2).find(|pair| pair[1].1 >= score).map(|pair| {
+        let ((from, below), (to, above)) = (pair[0], pair[1]);
+        let share = (score - below) / (above - below);
+        let (from, to) = ((from as f64).ln(), (to as f64).ln());
+        (from + share * (to - from)).exp().round() as usize
+    })
 }
 
 #[cfg(test)]
@@ -65,43 +58,25 @@ mod tests {
     }
 
     fn supervised(points: &[(usize, f64)]) -> Vec<Row> {
-        points
-            .iter()
-            .map(|&(labels, mean)| row(Representation::Supervised, labels, mean))
-            .collect()
+        points.iter().map(|&(labels, mean)| row(Representation::Supervised, labels, mean)).collect()
     }
 
     #[test]
     fn the_middle_of_two_scores_is_the_geometric_mean_of_their_labels() {
-        let saving = of(
-            &row(Representation::SslLinear, 10, 0.6),
-            &supervised(&[(10, 0.4), (1000, 0.8)]),
-        )
-        .unwrap();
+        let saving = of(&row(Representation::SslLinear, 10, 0.6), &supervised(&[(10, 0.4), (1000, 0.8)])).unwrap();
         assert_eq!((saving.supervised, saving.reached), (100, true));
         assert!(saving.low < 100 && saving.high.unwrap() > 100);
     }
 
     #[test]
     fn a_score_that_supervised_training_never_reaches_needs_more_than_all_labels() {
-        let saving = of(
-            &row(Representation::SslLinear, 10, 0.9),
-            &supervised(&[(10, 0.4), (1000, 0.8)]),
-        )
-        .unwrap();
-        assert_eq!(
-            (saving.supervised, saving.reached, saving.high),
-            (1000, false, None)
-        );
+        let saving = of(&row(Representation::SslLinear, 10, 0.9), &supervised(&[(10, 0.4), (1000, 0.8)])).unwrap();
+        assert_eq!((saving.supervised, saving.reached, saving.high), (1000, false, None));
     }
 
     #[test]
     fn nothing_is_saved_where_supervised_training_is_as_good_at_once() {
-        let saving = of(
-            &row(Representation::SslLinear, 10, 0.3),
-            &supervised(&[(10, 0.4), (1000, 0.8)]),
-        )
-        .unwrap();
+        let saving = of(&row(Representation::SslLinear, 10, 0.3), &supervised(&[(10, 0.4), (1000, 0.8)])).unwrap();
         assert_eq!(saving.supervised, 10);
     }
 
@@ -114,12 +89,6 @@ mod tests {
 
     #[test]
     fn one_budget_gives_no_curve() {
-        assert!(
-            of(
-                &row(Representation::SslLinear, 10, 0.7),
-                &supervised(&[(10, 0.4)])
-            )
-            .is_none()
-        );
+        assert!(of(&row(Representation::SslLinear, 10, 0.7), &supervised(&[(10, 0.4)])).is_none());
     }
 }

@@ -2,36 +2,23 @@
 
 use super::contrast::Contrast;
 use super::risk;
-use crate::report::format::{
-    bytes, count, counted, duration, label_fraction, p_value, percent, points,
-};
+use crate::report::format::{bytes, count, counted, duration, label_fraction, p_value, percent, points};
 use crate::report::schema::{Against, Findings, Outcome, Pays, Report, Representation, Risk, Row};
 
 /// Words for a report with scores.
-pub fn with_labels(
-    report: &Report,
-    contrasts: &[Contrast<'_>],
-    focus: &Contrast<'_>,
-    findings: &mut Findings,
-) {
+pub fn with_labels(report: &Report, contrasts: &[Contrast<'_>], focus: &Contrast<'_>, findings: &mut Findings) {
     let (answer, headline) = match findings.pays {
         Pays::Yes => ("Yes.", "Self-supervision pays on this data."),
         Pays::No => ("No.", "Self-supervision does not pay on this data."),
-        Pays::Unclear | Pays::Unknown => (
-            "Unclear.",
-            "It is not clear yet whether self-supervision pays.",
-        ),
+        Pays::Unclear | Pays::Unknown => ("Unclear.", "It is not clear yet whether self-supervision pays."),
     };
     findings.headline = headline.into();
     let pays = match findings.pays {
         Pays::Yes => win(report, contrasts, focus),
         _ => no_win(report, focus, findings),
     };
-    findings.lines = vec![
-        format!("Does it pay? {answer} {pays}"),
-        saving(report, focus, findings),
-        closing(report, findings),
-    ];
+    findings.lines =
+        vec![format!("Does it pay? {answer} {pays}"), saving(report, focus, findings), closing(report, findings)];
 }
 
 /// Words for a report without any score.
@@ -43,11 +30,7 @@ pub fn without_labels(report: &Report, findings: &mut Findings) {
         .iter()
         .find(|figure| figure.representation.is_ssl())
         .map(|figure| {
-            format!(
-                " Known without labels: {} {}.",
-                figure.name,
-                crate::report::format::number(figure.value)
-            )
+            format!(" Known without labels: {} {}.", figure.name, crate::report::format::number(figure.value))
         })
         .unwrap_or_default();
     let why = if report.inventory.labelled == 0 {
@@ -60,11 +43,7 @@ pub fn without_labels(report: &Report, findings: &mut Findings) {
     } else {
         "How many labels does it save? Not known until self-supervised rows are evaluated beside the baselines."
     };
-    findings.lines = vec![
-        format!("Does it pay? Not known: {why}{known}"),
-        ask.into(),
-        closing(report, findings),
-    ];
+    findings.lines = vec![format!("Does it pay? Not known: {why}{known}"), ask.into(), closing(report, findings)];
 }
 
 fn win(report: &Report, contrasts: &[Contrast<'_>], focus: &Contrast<'_>) -> String {
@@ -78,32 +57,17 @@ fn win(report: &Report, contrasts: &[Contrast<'_>], focus: &Contrast<'_>) -> Str
         join(&differences)
     );
     // The largest budget often tells another story, and whoever has many labels should hear it.
-    let largest = contrasts
-        .iter()
-        .map(|one| one.row.labels)
-        .max()
-        .unwrap_or_default();
-    let there: Vec<_> = contrasts
-        .iter()
-        .filter(|one| one.row.labels == largest)
-        .collect();
+    let largest = contrasts.iter().map(|one| one.row.labels).max().unwrap_or_default();
+    let there: Vec<_> = contrasts.iter().filter(|one| one.row.labels == largest).collect();
     let worst = there
         .iter()
         .filter_map(|one| one.to(Representation::Supervised))
-        .max_by(|a, b| {
-            a.difference
-                .unwrap_or(f64::NEG_INFINITY)
-                .total_cmp(&b.difference.unwrap_or(f64::NEG_INFINITY))
-        });
+        .max_by(|a, b| a.difference.unwrap_or(f64::NEG_INFINITY).total_cmp(&b.difference.unwrap_or(f64::NEG_INFINITY)));
     if let (Some(row), Some(best)) = (there.first(), worst)
         && largest > focus.row.labels
         && best.outcome == Outcome::Worse
     {
-        text.push_str(&format!(
-            " With {} supervised training is better ({} points).",
-            budget(row.row),
-            shown(best)
-        ));
+        text.push_str(&format!(" With {} supervised training is better ({} points).", budget(row.row), shown(best)));
     }
     text
 }
@@ -111,35 +75,16 @@ fn win(report: &Report, contrasts: &[Contrast<'_>], focus: &Contrast<'_>) -> Str
 /// Names what stands in the way: a broken run, a better baseline, an open interval, a missing test, the correction.
 fn no_win(report: &Report, focus: &Contrast<'_>, findings: &Findings) -> String {
     let with = format!("With {},", budget(focus.row));
-    let named = format!(
-        "{} ({} {})",
-        reader(focus.row),
-        percent(focus.row.mean),
-        report.metric
-    );
+    let named = format!("{} ({} {})", reader(focus.row), percent(focus.row.mean), report.metric);
     if let Some(Risk::Collapse | Risk::Divergence) = findings.risks.first() {
         return "Pre-training failed, so its scores say nothing about self-supervision on this data.".into();
     }
-    let pick = |outcome| {
-        focus
-            .against
-            .iter()
-            .filter(move |one| one.outcome == outcome)
-            .collect::<Vec<_>>()
-    };
-    let (worse, open, untested) = (
-        pick(Outcome::Worse),
-        pick(Outcome::Open),
-        pick(Outcome::Untested),
-    );
+    let pick = |outcome| focus.against.iter().filter(move |one| one.outcome == outcome).collect::<Vec<_>>();
+    let (worse, open, untested) = (pick(Outcome::Worse), pick(Outcome::Open), pick(Outcome::Untested));
     if !worse.is_empty() {
         let beaten: Vec<_> = worse.iter().map(|one| article(one.baseline)).collect();
         let by: Vec<_> = worse.iter().map(|one| difference(one)).collect();
-        let beat = if beaten.len() == 1 && worse[0].baseline != Representation::Raw {
-            "beats"
-        } else {
-            "beat"
-        };
+        let beat = if beaten.len() == 1 && worse[0].baseline != Representation::Raw { "beats" } else { "beat" };
         return format!("{with} {} {beat} {named}: {}.", join(&beaten), join(&by));
     }
     if !open.is_empty() {
@@ -151,10 +96,7 @@ fn no_win(report: &Report, focus: &Contrast<'_>, findings: &Findings) -> String 
         } else {
             "the intervals include 0"
         };
-        return format!(
-            "{with} {named} is not shown to be better: {}; {reach}.",
-            join(&by)
-        );
+        return format!("{with} {named} is not shown to be better: {}; {reach}.", join(&by));
     }
     if !untested.is_empty() {
         let missing: Vec<_> = untested.iter().map(|one| article(one.baseline)).collect();
@@ -171,49 +113,29 @@ fn no_win(report: &Report, focus: &Contrast<'_>, findings: &Findings) -> String 
 
 fn saving(report: &Report, focus: &Contrast<'_>, findings: &Findings) -> String {
     let ask = "How many labels does it save?";
-    let to = |baseline| {
-        focus
-            .to(baseline)
-            .map_or(Outcome::Untested, |one| one.outcome)
-    };
-    if matches!(
-        findings.risks.first(),
-        Some(Risk::Collapse | Risk::Divergence)
-    ) {
+    let to = |baseline| focus.to(baseline).map_or(Outcome::Untested, |one| one.outcome);
+    if matches!(findings.risks.first(), Some(Risk::Collapse | Risk::Divergence)) {
         return format!("{ask} Not known: the run has to be repeated first.");
     }
     if to(Representation::Supervised) != Outcome::Better {
         let supervised = report
             .rows
             .iter()
-            .find(|row| {
-                row.representation == Representation::Supervised && row.labels == focus.row.labels
-            })
-            .map(|row| {
-                format!(
-                    " (SSL {}, supervised {})",
-                    percent(focus.row.mean),
-                    percent(row.mean)
-                )
-            })
+            .find(|row| row.representation == Representation::Supervised && row.labels == focus.row.labels)
+            .map(|row| format!(" (SSL {}, supervised {})", percent(focus.row.mean), percent(row.mean)))
             .unwrap_or_default();
         return format!(
             "{ask} None that could be shown: with {} it does not beat supervised training{supervised}.",
             budget(focus.row)
         );
     }
-    for (baseline, name) in [
-        (Representation::Raw, "raw features"),
-        (Representation::Random, "a random encoder"),
-    ] {
+    for (baseline, name) in [(Representation::Raw, "raw features"), (Representation::Random, "a random encoder")] {
         if to(baseline) == Outcome::Worse {
             return format!("{ask} None of its own: {name} without any pre-training save more.");
         }
     }
     let Some(saving) = &findings.saving else {
-        return format!(
-            "{ask} Not known: supervised training was measured at too few label budgets."
-        );
+        return format!("{ask} Not known: supervised training was measured at too few label budgets.");
     };
     let spread = match saving.high {
         Some(high) if high > saving.low => format!(" ({} to {})", count(saving.low), count(high)),
@@ -222,11 +144,7 @@ fn saving(report: &Report, focus: &Contrast<'_>, findings: &Findings) -> String 
     };
     let need = if saving.reached {
         let saved = saving.supervised.saturating_sub(saving.labels);
-        format!(
-            "about {}{spread}: about {} saved",
-            count(saving.supervised),
-            count(saved)
-        )
+        format!("about {}{spread}: about {} saved", count(saving.supervised), count(saved))
     } else {
         format!(
             "more than {}: at least {} saved",
@@ -234,10 +152,7 @@ fn saving(report: &Report, focus: &Contrast<'_>, findings: &Findings) -> String 
             count(saving.supervised.saturating_sub(saving.labels))
         )
     };
-    format!(
-        "{ask} For what SSL scores with {}, supervised training needs {need}.",
-        counted(saving.labels, "label")
-    )
+    format!("{ask} For what SSL scores with {}, supervised training needs {need}.", counted(saving.labels, "label"))
 }
 
 fn closing(report: &Report, findings: &Findings) -> String {
@@ -247,19 +162,9 @@ fn closing(report: &Report, findings: &Findings) -> String {
         text = format!("Risk: {} ", risk::sentence(risk));
     }
     if cost.wall_seconds > 0.0 {
-        let cores = if cost.cores > 0 {
-            format!(" on {}", counted(cost.cores, "core"))
-        } else {
-            String::new()
-        };
-        let memory = cost
-            .peak_memory_bytes
-            .map(|peak| format!(", {} of memory", bytes(peak)))
-            .unwrap_or_default();
-        text.push_str(&format!(
-            "Cost: {}{cores}{memory}. ",
-            duration(cost.wall_seconds)
-        ));
+        let cores = if cost.cores > 0 { format!(" on {}", counted(cost.cores, "core")) } else { String::new() };
+        let memory = cost.peak_memory_bytes.map(|peak| format!(", {} of memory", bytes(peak))).unwrap_or_default();
+        text.push_str(&format!("Cost: {}{cores}{memory}. ", duration(cost.wall_seconds)));
     }
     match report.next.first() {
         Some(step) => text.push_str(&format!("Next: `{}`", step.command.replace('`', "'"))),
@@ -269,11 +174,7 @@ fn closing(report: &Report, findings: &Findings) -> String {
 }
 
 fn budget(row: &Row) -> String {
-    format!(
-        "{} ({})",
-        counted(row.labels, "label"),
-        label_fraction(row.fraction)
-    )
+    format!("{} ({})", counted(row.labels, "label"), label_fraction(row.fraction))
 }
 
 fn reader(row: &Row) -> String {
@@ -299,25 +200,15 @@ fn difference(one: &Against) -> String {
     let over = article(one.baseline);
     match (one.difference, one.low, one.high) {
         (Some(value), Some(low), Some(high)) => {
-            let p = one
-                .p
-                .map(|p| format!(", {}", p_value(p)))
-                .unwrap_or_default();
-            format!(
-                "{} points against {over} ({} to {}{p})",
-                points(value),
-                points(low),
-                points(high)
-            )
+            let p = one.p.map(|p| format!(", {}", p_value(p))).unwrap_or_default();
+            format!("{} points against {over} ({} to {}{p})", points(value), points(low), points(high))
         }
         _ => format!("untested against {over}"),
     }
 }
 
 fn shown(one: &Against) -> String {
-    one.difference
-        .map(|value| points(-value))
-        .unwrap_or_default()
+    one.difference.map(|value| points(-value)).unwrap_or_default()
 }
 
 fn join(parts: &[String]) -> String {

@@ -19,7 +19,8 @@ fn the_built_in_manifests_are_valid_and_pinned() {
     assert_eq!(names, ["cifar10-jpg", "fashion-mnist", "magnetic-tile"]);
     for manifest in &manifests {
         for file in &manifest.files {
-            let pinned = file.url.split('/').any(|part| part.len() == 40 && part.bytes().all(|b| b.is_ascii_hexdigit()));
+            let pinned =
+                file.url.split('/').any(|part| part.len() == 40 && part.bytes().all(|b| b.is_ascii_hexdigit()));
             assert!(pinned && file.url.starts_with("https://"), "{} is not pinned to a commit", file.url);
         }
         assert!(manifest.mirror.is_some());
