@@ -191,7 +191,7 @@ impl Method<Tensor> for Predict {
     }
     fn after_update(&mut self, student: &Params, step: &Step) -> Result<()> {
         self.updates += 1.0;
-        ema::update(&self.teacher, student, ema::momentum(0.9, step.progress()))
+        ema::update(&self.teacher, &student.pp("encoder"), ema::momentum(0.9, step.progress()))
     }
     fn frozen(&self, step: &Step) -> Vec<String> {
         if step.index < 3 { vec!["w".into()] } else { Vec::new() }

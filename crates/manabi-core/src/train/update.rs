@@ -6,7 +6,7 @@
 
 use candle_core::{DType, Tensor, Var};
 
-use super::{Batch, Trainer, trainer::ENCODER, trainer::HEAD};
+use super::{Batch, Trainer, trainer::HEAD};
 use crate::{
     Error, Result,
     method::{Loss, Step},

@@ -173,7 +173,7 @@ mod tests {
         let ramp = Image::from_f32(32, 32, 1, (0..1024).map(|i| (i % 32) as f32 / 31.0).collect()).unwrap();
         let rises = |flip: f32, sample: u64| {
             let config = AugmentConfig { flip, ..Default::default() };
-            let recipe = Recipe { config: &config, size: 32, channels: 1 };
+            let recipe = Recipe { config: &config, size: 32, strong_size: 24, channels: 1 };
             let v = recipe
                 .view(&ramp, ViewKind::Weak, &mut Key::new(0, Purpose::Augment).sample(sample).rng())
                 .unwrap()

@@ -32,6 +32,10 @@ fn path_of(data: &Path) -> Result<PathBuf> {
     if data.exists() {
         return Ok(data.to_path_buf());
     }
+    // The name of a dataset that a modality draws itself.
+    if REGISTRY.iter().any(|m| m.detect(&DataSpec::new(data))) {
+        return Ok(data.to_path_buf());
+    }
     let word = data.to_string_lossy();
     // Something that looks like a path was meant as one.
     if word.contains(std::path::MAIN_SEPARATOR) || word.contains('.') {

@@ -1,0 +1,180 @@
+//! `cargo xtask e2e`: the command line as a user runs it, on generated and on real data.
+//!
+//! The binary is built in release; each check is a process of its own. What needs the real
+//! datasets says so and passes where they are missing (`--data DIR`, by default `../shared/data`).
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+/// Arguments of `e2e`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The folder with `<modality>/<name>.tar.gz`.
+    #[arg(long, default_value = "../shared/data")]
+    data: PathBuf,
+}
+
+/// Runs every check.
+pub fn run(args: &Args) -> Result<()> {
+    let status = Command::new("cargo").args(["build", "--release", "--package", "manabi"]).status()?;
+    ensure!(status.success(), "the release build failed");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    let scratch = target.join("e2e");
+    if scratch.exists() {
+        fs::remove_dir_all(&scratch)?;
+    }
+    fs::create_dir_all(&scratch)?;
+    let e2e = E2e { manabi: fs::canonicalize(target.join("release/manabi"))?, scratch: fs::canonicalize(scratch)? };
+    e2e.the_built_in_study_ends_in_a_report()?;
+    e2e.an_interrupted_run_ends_in_the_same_bytes()?;
+    e2e.bad_input_ends_in_a_sentence()?;
+    let archive = args.data.join("image/fashion-mnist.tar.gz");
+    if archive.is_file() {
+        e2e.fashion_mnist_beats_a_random_encoder(&fs::canonicalize(&args.data)?)?;
+    } else {
+        println!("skipped: {} is not here", archive.display());
+    }
+    println!("4 passed, 0 failed");
+    Ok(())
+}
+
+struct E2e {
+    manabi: PathBuf,
+    scratch: PathBuf,
+}
+
+impl E2e {
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.manabi);
+        command
+            .args(args)
+            .current_dir(&self.scratch)
+            .stdin(Stdio::null())
+            .env("MANABI_DATA", self.scratch.join("store"));
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Result<String> {
+        println!("$ manabi {}", args.join(" "));
+        let out = self.command(args).output().context("cannot start manabi")?;
+        let (stdout, stderr) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        ensure!(out.status.success(), "manabi {} failed: {stderr}", args.join(" "));
+        Ok(stdout.into_owned())
+    }
+
+    fn start(&self, args: &[&str]) -> Result<Child> {
+        println!("$ manabi {} &", args.join(" "));
+        Ok(self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?)
+    }
+
+    fn the_built_in_study_ends_in_a_report(&self) -> Result<()> {
+        let verdict = self.run(&["pilot", "--budget", "90s", "--out", "built-in", "--quiet"])?;
+        println!("{verdict}");
+        let html = fs::read_to_string(self.scratch.join("built-in/report.html"))?;
+        ensure!(html.contains("<svg") && !html.contains("http://"), "the report holds its own pictures");
+        let report = self.report("built-in")?;
+        ensure!(report["monitor"]["health"] == "healthy", "pre-training learned: {}", report["monitor"]["message"]);
+        Ok(())
+    }
+
+    /// SIGTERM and SIGKILL in mid-epoch, twice, against a run that was left alone.
+    fn an_interrupted_run_ends_in_the_same_bytes(&self) -> Result<()> {
+        let base = [
+            "pretrain",
+            "synthetic",
+            "--modality",
+            "image",
+            "--quiet",
+            "--set",
+            "train.steps=60",
+            "--set",
+            "train.checkpoint_steps=7",
+        ];
+        let with = |out: &'static str, resume: bool| -> Vec<&'static str> {
+            let mut args = base.to_vec();
+            args.extend(["--out", out]);
+            if resume {
+                args.push("--resume");
+            }
+            args
+        };
+        self.run(&with("whole", false))?;
+        for signal in ["TERM", "KILL", "TERM", "KILL"] {
+            let mut child = self.start(&with("broken", true))?;
+            let before = self.newest("broken");
+            // A checkpoint of this process shows that it is at work.
+            while child.try_wait()?.is_none() && self.newest("broken") <= before {
+                std::thread::yield_now();
+            }
+            Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status()?;
+            let status = child.wait()?;
+            println!("  {signal}: {status}, newest checkpoint {}", self.newest("broken"));
+        }
+        self.run(&with("broken", true))?;
+        for file in ["encoder/model.safetensors", "metrics.jsonl"] {
+            let read = |run: &str| fs::read(self.scratch.join(run).join(file)).with_context(|| format!("{run}/{file}"));
+            ensure!(read("whole")? == read("broken")?, "{file} differs after interruptions");
+        }
+        Ok(())
+    }
+
+    /// The step of the newest complete checkpoint; 0 if there is none.
+    fn newest(&self, run: &str) -> u64 {
+        let Ok(entries) = fs::read_dir(self.scratch.join(run).join("checkpoints")) else { return 0 };
+        let step = |name: String| name.strip_prefix("step-")?.parse::<u64>().ok();
+        entries.flatten().filter_map(|e| step(e.file_name().to_string_lossy().into_owned())).max().unwrap_or(0)
+    }
+
+    fn bad_input_ends_in_a_sentence(&self) -> Result<()> {
+        let dir = self.scratch.join("bad");
+        fs::create_dir_all(dir.join("empty"))?;
+        fs::create_dir_all(dir.join("one/only"))?;
+        fs::write(dir.join("one/only/broken.jpg"), b"\xff\xd8\xff\xe0 no picture")?;
+        fs::write(dir.join("labels.csv"), "id,label\nmissing.png,cat\n")?;
+        fs::write(dir.join("rows.csv"), "path,label\n\"unclosed,cat\n")?;
+        for args in [
+            vec!["inspect", "bad/empty"],
+            vec!["inspect", "bad/nowhere"],
+            vec!["pilot", "bad/one", "--out", "bad/run1"],
+            vec!["inspect", "bad/rows.csv"],
+            vec!["inspect", "bad/one", "--labels", "bad/labels.csv"],
+            vec!["pilot", "synthetic", "--modality", "image", "--out", "built-in"],
+            vec!["predict", "bad/one", "--model", "bad/none", "--modality", "image"],
+        ] {
+            let out = self.command(&args).output()?;
+            let stderr = String::from_utf8_lossy(&out.stderr);
+            println!("$ manabi {}\n  {}", args.join(" "), stderr.trim());
+            ensure!(out.status.code() == Some(1), "manabi {} ended with {}", args.join(" "), out.status);
+            if stderr.contains("panicked") {
+                bail!("manabi {} panicked: {stderr}", args.join(" "));
+            }
+        }
+        Ok(())
+    }
+
+    fn fashion_mnist_beats_a_random_encoder(&self, mirror: &Path) -> Result<()> {
+        self.run(&["data", "fetch", "fashion-mnist", "--mirror", &mirror.to_string_lossy(), "--quiet"])?;
+        self.run(&["pilot", "fashion-mnist", "--budget", "4m", "--out", "fashion", "--quiet"])?;
+        let report = self.report("fashion")?;
+        let score = |representation: &str| {
+            let rows = report["rows"].as_array().into_iter().flatten();
+            rows.filter(|r| r["representation"] == representation)
+                .filter_map(|r| r["mean"].as_f64())
+                .fold(0.0, f64::max)
+        };
+        let (linear, random) = (score("ssl-linear"), score("random"));
+        println!("  linear probe with all labels: {linear:.3}, random encoder {random:.3}");
+        ensure!(linear > random + 0.005, "the pre-trained encoder ({linear:.3}) must beat a random one ({random:.3})");
+        Ok(())
+    }
+
+    fn report(&self, run: &str) -> Result<Value> {
+        Ok(serde_json::from_slice(&fs::read(self.scratch.join(run).join("report.json"))?)?)
+    }
+}
