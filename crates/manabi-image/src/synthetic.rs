@@ -232,12 +232,12 @@ mod tests {
                 .map(|i| distance(class, (i % 40) as f32 / 20.0 - 1.0, (i / 40) as f32 / 20.0 - 1.0) < 0.0)
                 .collect()
         };
-        for a in 0..CLASSES.len() {
+        for (a, name) in CLASSES.iter().enumerate() {
             let covered = grid(a).iter().filter(|c| **c).count();
-            assert!((250..1250).contains(&covered), "{}: {covered}", CLASSES[a]);
-            for b in 0..a {
+            assert!((250..1250).contains(&covered), "{name}: {covered}");
+            for (b, other) in CLASSES.iter().enumerate().take(a) {
                 let differ = grid(a).iter().zip(grid(b)).filter(|(x, y)| **x != *y).count();
-                assert!(differ > 100, "{} and {}: {differ}", CLASSES[a], CLASSES[b]);
+                assert!(differ > 100, "{name} and {other}: {differ}");
             }
         }
     }

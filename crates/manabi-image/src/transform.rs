@@ -13,7 +13,7 @@ pub fn quarter_turns(image: &Image, class: u32) -> Result<Image> {
         return Err(Error::config(format!("there is no quarter turn {class}; classes are 0 to 3")));
     }
     let (width, height) = (image.width, image.height);
-    let (new_width, new_height) = if class % 2 == 0 { (width, height) } else { (height, width) };
+    let (new_width, new_height) = if class.is_multiple_of(2) { (width, height) } else { (height, width) };
     let from = |x: usize, y: usize| match class {
         0 => y * width + x,
         1 => x * width + (width - 1 - y),

@@ -44,7 +44,7 @@ impl Knn {
         if labels.len() != rows.rows() || labels.is_empty() {
             return Err(Error::Data(format!("{} labels for {} rows", labels.len(), rows.rows())));
         }
-        if self.k == 0 || !(self.temperature > 0.0) {
+        if self.k == 0 || self.temperature <= 0.0 || self.temperature.is_nan() {
             return Err(Error::Config(format!("{} neighbours at temperature {}", self.k, self.temperature)));
         }
         let mut classes = labels.to_vec();

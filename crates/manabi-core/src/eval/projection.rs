@@ -100,7 +100,7 @@ impl Tsne {
     /// A map `(N, 2)` of the rows.
     pub fn fit(&self, features: &Features) -> Result<Vec<[f32; 2]>> {
         let n = features.rows();
-        if n < 4 || n > 10_000 || !(self.perplexity >= 1.0) {
+        if !(4..=10_000).contains(&n) || self.perplexity < 1.0 || self.perplexity.is_nan() {
             return Err(Error::Config(format!("a map of {n} rows at perplexity {}: 4 to 10000 rows", self.perplexity)));
         }
         let reduced = pca(features, features.dim().min(50), self.seed)?;

@@ -8,6 +8,9 @@
 //! Vector lanes are tiles: the k-th pixels of the patches of one row of tiles, over a set of images, lie side by side,
 //! so that each step of a transform is one operation on neighbouring elements. V, M: [36][channels][tiles].
 
+// Both indices of a tile are written out, as in the formulas.
+#![allow(clippy::needless_range_loop)]
+
 use candle_core::Result;
 use rayon::prelude::*;
 

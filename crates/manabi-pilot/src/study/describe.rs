@@ -83,7 +83,7 @@ pub fn monitor(recorder: &Recorder, summary: &Summary, dim: usize) -> Monitor {
             (Health::Diverged, format!("the loss ended at {last:.3}, far above where it began"))
         }
         Some(Verdict::Healthy) => match first {
-            Some(first) if !(last < first) => {
+            Some(first) if last >= first || last.is_nan() => {
                 (Health::NotLearning, format!("the loss did not fall: {first:.3} at first, {last:.3} at last"))
             }
             Some(first) => (

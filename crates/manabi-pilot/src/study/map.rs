@@ -4,11 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use manabi_core::{
     Result,
     data::Source,
-    eval::{
-        Features,
-        neighbors::nearest_others,
-        projection::{self, Tsne},
-    },
+    eval::{Features, neighbors::nearest_others, projection::Tsne},
     modality::{self, Modality},
 };
 
@@ -26,9 +22,7 @@ pub fn map<S>(source: &dyn Source<S>, rows: &[usize], features: &Features, seed:
     if rows.len() < 5 {
         return Ok(EmbeddingMap::default());
     }
-    // Fifty directions hold what the map can show, and make its distances cheap.
-    let reduced = projection::pca(features, features.dim().min(50).min(rows.len() - 1), seed)?;
-    let points = Tsne { seed, ..Tsne::default() }.fit(&reduced)?;
+    let points = Tsne { seed, ..Tsne::default() }.fit(features)?;
     let points = rows
         .iter()
         .enumerate()

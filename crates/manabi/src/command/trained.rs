@@ -12,6 +12,9 @@ use manabi_core::{
 
 use super::run_config::RunConfig;
 
+/// A dataset and the modality that is bound to it.
+pub type Opened<M> = (Box<dyn Source<<M as Modality>::Sample>>, M);
+
 /// What a run left behind.
 pub struct Trained<M: Modality> {
     /// Its configuration.
@@ -42,7 +45,7 @@ impl<M: Modality> Trained<M> {
     }
 
     /// The dataset `spec`, read as the run read its own.
-    pub fn open(&self, spec: &DataSpec) -> Result<(Box<dyn Source<M::Sample>>, M)> {
+    pub fn open(&self, spec: &DataSpec) -> Result<Opened<M>> {
         let source = M::open(spec, &self.settings)?;
         let rows: Vec<usize> = (0..source.len()).collect();
         let modality = M::fit(&self.settings, source.as_ref(), &rows)?;

@@ -87,7 +87,7 @@ fn check_tree(tree: &Tree) -> Check {
     }
     for first in &tree.first {
         check_path("tree.first", &first.folder)?;
-        let known = tree.folders.iter().any(|folder| *folder == first.folder)
+        let known = tree.folders.contains(&first.folder)
             || tree.folders.iter().any(|folder| super::manifest::is_below(&first.folder, folder));
         ensure(known, || format!("tree.first names '{}', which is in none of the tree's folders", first.folder))?;
     }
