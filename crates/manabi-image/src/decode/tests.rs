@@ -107,7 +107,7 @@ fn a_cut_or_foreign_file_is_an_error_that_names_it() {
 
 #[test]
 fn photos_are_reduced_to_their_shorter_side_and_remember_their_size() {
-    let pixels: Vec<u8> = (0..300 * 100 * 3).map(|i| (i * i % 255) as u8).collect();
+    let pixels: Vec<u8> = (0..300 * 100 * 3).map(|i: u64| (i * i % 255) as u8).collect();
     let image = decode_bytes(&png(300, 100, ExtendedColorType::Rgb8, &pixels), 50).unwrap();
     assert_eq!((image.width, image.height, image.channels, image.original), (150, 50, 3, (300, 100)));
     assert_eq!(image.pixels.len(), 150 * 50 * 3);
