@@ -291,7 +291,11 @@ mod tests {
                 .collect::<Result<_>>()
                 .unwrap();
             let batch = modality.collate(&views, &Device::Cpu).unwrap();
-            let side = if kind == ViewKind::Local { 12 } else { 28 };
+            let side = match kind {
+                ViewKind::Local => 12,
+                ViewKind::Strong(_) => 20,
+                _ => 28,
+            };
             assert_eq!(batch.dims(), [4, 3, side, side]);
             assert!(batch.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().all(|v| v.is_finite()));
         }

@@ -62,7 +62,7 @@ fn fashion_mnist_is_read_with_its_split_and_its_known_statistics() {
     let config = modality.config();
     assert!((config.mean.as_ref().unwrap()[0] - 0.286).abs() < 0.005);
     assert!((config.std.as_ref().unwrap()[0] - 0.353).abs() < 0.005);
-    assert_eq!(batch_dims(source.as_ref(), &modality), [4, 1, 28, 28]);
+    assert_eq!(batch_dims(source.as_ref(), &modality), [4, 1, 20, 20]);
     assert_eq!(modality.raw_features(&source.load(0).unwrap()).unwrap().len(), 784);
 }
 
@@ -73,7 +73,7 @@ fn cifar_folders_are_read_with_their_split_and_classes() {
     assert_eq!((source.len(), source.skipped().len()), (200, 0));
     assert_eq!(source.classes().len(), 10);
     assert_eq!(source.records().iter().filter(|r| r.split == Some(Split::Train)).count(), 100);
-    assert_eq!(batch_dims(source.as_ref(), &modality), [4, 3, 32, 32]);
+    assert_eq!(batch_dims(source.as_ref(), &modality), [4, 3, 24, 24]);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn inspection_photos_are_told_from_their_masks_and_near_duplicates_are_grouped()
         source.notes()
     );
     assert!(source.notes().iter().any(|n| n.starts_with("3 files of other kinds")), "{:?}", source.notes());
-    assert_eq!(batch_dims(source.as_ref(), &modality), [4, 1, 64, 64]);
+    assert_eq!(batch_dims(source.as_ref(), &modality), [4, 1, 48, 48]);
     let inventory = inspect(source.as_ref()).unwrap().unwrap();
     assert_eq!((inventory.images, inventory.colour, inventory.deep), (792, 0, 0));
     assert!(inventory.width.min >= 100 && inventory.width.max <= 700, "{:?}", inventory.width);

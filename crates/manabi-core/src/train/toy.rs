@@ -121,6 +121,10 @@ impl Modality for Points {
     fn config(&self) -> &PointsConfig {
         &self.config
     }
+    fn describe(_: &dyn Source<Self::Sample>) -> Result<Vec<(String, String)>> {
+        Ok(Vec::new())
+    }
+
     fn augment(&self, sample: &Vec<f32>, view: ViewKind, rng: &mut Rng) -> Result<Vec<f32>> {
         let noise = if view == ViewKind::Eval { 0.0 } else { 0.3 };
         Ok(sample.iter().map(|x| x + noise * rng.normal()).collect())
@@ -243,6 +247,7 @@ pub fn defaults(_: &DatasetFacts) -> TrainDefaults {
 pub fn predict() -> MethodEntry<Tensor> {
     MethodEntry {
         name: "predict",
+        aliases: &[],
         family: Family::Instance,
         paper: "",
         summary: "",
