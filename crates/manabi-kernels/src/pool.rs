@@ -49,7 +49,8 @@ pub fn global_avg_pool(x: &Tensor) -> Result<Tensor> {
 
 /// Pads the maps with the lowest value of the type.
 fn pad(x: &Tensor, padding: usize) -> Result<Tensor> {
-    let lowest = x.flatten_all()?.min(0)?.detach();
+    // Below every element, so that padding never ties with one and takes a share of its gradient.
+    let lowest = (x.flatten_all()?.min(0)?.detach() - 1.0)?;
     let shifted = x.broadcast_sub(&lowest)?;
     let padded = shifted.pad_with_zeros(2, padding, padding)?.pad_with_zeros(3, padding, padding)?;
     padded.broadcast_add(&lowest)
