@@ -5,8 +5,8 @@ use std::{fs, path::Path};
 
 use anyhow::{Context, Result, bail};
 
-/// Words that a modality-free crate cannot know.
-const MODALITIES: [&str; 8] = ["image", "audio", "waveform", "mel", "pixel", "sentence", "graph", "sensor"];
+/// Words that a modality-free crate cannot know ("sentence" and "graph" have other meanings too).
+const MODALITIES: [&str; 6] = ["image", "audio", "waveform", "mel", "pixel", "sensor"];
 
 /// Checks every source file of the workspace.
 pub fn run() -> Result<()> {

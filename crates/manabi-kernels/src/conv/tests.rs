@@ -1,3 +1,5 @@
+//! Convolution against its definition, candle and finite differences.
+
 use super::*;
 use crate::testing::{close, finite_differences, flat, same_gradients, var};
 use candle_core::{DType, Device};

@@ -1,3 +1,5 @@
+//! The optimiser steps against their formulas.
+
 use super::*;
 use crate::testing::{close, flat, var};
 use candle_core::{DType, Device};

@@ -1,7 +1,7 @@
 //! Which tokens are hidden: a pure function of the step's key.
 //!
 //! *Random*: each token alone (MAE, BERT). *Block*: squares of `block × block` tokens hidden
-//! together, so that a neighbour cannot give the answer away (SimMIM's 32-pixel patches).
+//! together, so that a neighbour cannot give the answer away (as SimMIM's large patches).
 
 use candle_core::{Device, Tensor};
 
