@@ -9,7 +9,7 @@
 //! Shapes: features `(N, D)`, projections `(N, P)`, scores `(N, K)`. Cost: a pass for each view.
 //!
 //! Defaults: τ 0.1, ε 0.05, 3 iterations (paper). 3000 prototypes are for a million samples: on small
-//! data they stay empty and the codes are noise, so K is a tenth of the samples' square root × classes…
+//! data they stay empty and the codes are noise, so K is the square root of their number,
 //! bounded to 32–512 (lightly's CIFAR setting is 512). Prototypes are frozen for the first 5 % of the
 //! steps (the paper freezes one epoch of a hundred; few-epoch runs need it as steps).
 
