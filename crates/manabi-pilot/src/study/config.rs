@@ -42,4 +42,9 @@ impl StudyConfig {
             command: String::new(),
         }
     }
+
+    /// Share of the full training recipe on labels that the time budget allows: all of it from ten minutes on.
+    pub fn effort(&self) -> f64 {
+        (self.budget.as_secs_f64() / 600.0).clamp(0.25, 1.0)
+    }
 }

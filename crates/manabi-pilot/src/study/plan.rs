@@ -41,6 +41,8 @@ pub struct Facts {
     pub embedded: usize,
     /// Draws of labels.
     pub seeds: usize,
+    /// Share of the full recipe that trainings on labels get.
+    pub effort: f64,
     /// Steps beyond which pre-training is pointless on so little data.
     pub most_steps: u64,
 }
@@ -58,7 +60,8 @@ pub fn plan(facts: &Facts, data: &Labelled) -> Plan {
         .iter()
         .take(TRAINED_LEVELS)
         .map(|level| {
-            2.0 * facts.seeds as f64 * training_seconds(&Recipe::for_labels(level.labels), facts.rows_per_second)
+            2.0 * facts.seeds as f64
+                * training_seconds(&Recipe::for_labels(level.labels).shortened(facts.effort), facts.rows_per_second)
         })
         .sum();
     // Probes, map, neighbours and the report: a few seconds, more with many labels.
@@ -76,7 +79,15 @@ mod tests {
     use super::*;
 
     fn facts() -> Facts {
-        Facts { left: 1200.0, step: 0.5, rows_per_second: 1000.0, embedded: 70_000, seeds: 3, most_steps: u64::MAX }
+        Facts {
+            left: 1200.0,
+            step: 0.5,
+            rows_per_second: 1000.0,
+            embedded: 70_000,
+            seeds: 3,
+            effort: 1.0,
+            most_steps: u64::MAX,
+        }
     }
 
     #[test]

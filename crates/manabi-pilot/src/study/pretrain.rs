@@ -109,6 +109,7 @@ impl<M: Modality> Input<'_, M> {
             rows_per_second,
             embedded: self.data.rows.len() + self.data.test.len() + 2000,
             seeds: self.config.seeds,
+            effort: self.config.effort(),
             most_steps: MOST_EPOCHS * per_epoch,
         };
         let plan = plan::plan(&facts, self.data);

@@ -187,6 +187,7 @@ impl<M: Modality> Study<M> {
                 weights,
                 method: name,
                 rows_per_second: rate,
+                effort: start.config.effort(),
             };
             let (trained, mut left_out) = trainings.run(&self.watch, say)?;
             cells.extend(trained);

@@ -34,6 +34,8 @@ pub struct Trainings<'a, M: Modality> {
     pub weights: &'a BTreeMap<String, Tensor>,
     /// Its method's name.
     pub method: &'a str,
+    /// Share of the full recipe.
+    pub effort: f64,
     /// Views a second in training, for the estimate.
     pub rows_per_second: f64,
 }
@@ -44,7 +46,7 @@ impl<M: Modality> Trainings<'_, M> {
         let (mut cells, mut left_out) = (Vec::new(), Vec::new());
         let mut rate = self.rows_per_second;
         for (index, level) in self.data.levels.iter().enumerate() {
-            let recipe = Recipe::for_labels(level.labels);
+            let recipe = Recipe::for_labels(level.labels).shortened(self.effort);
             let seconds = 2.0 * level.draws.len() as f64 * training_seconds(&recipe, rate);
             if index >= TRAINED_LEVELS && seconds > watch.left() {
                 left_out.push(format!(
