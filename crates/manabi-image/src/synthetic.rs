@@ -19,6 +19,8 @@ use crate::image::{Image, Pixels, luma};
 pub const NAME: &str = "synthetic";
 /// Side of a picture in pixels.
 pub const SIDE: usize = 32;
+/// Largest rotation of a shape, in radians.
+const TILT: f32 = 0.4;
 /// The classes, sorted.
 pub const CLASSES: [&str; 10] =
     ["bars", "checker", "crescent", "cross", "disc", "frame", "ring", "square", "star", "triangle"];
@@ -99,11 +101,11 @@ struct Placement {
 
 impl Placement {
     fn draw(rng: &mut Rng) -> Self {
-        let radius = rng.range(6.5, 12.5);
+        let radius = rng.range(8.0, 13.0);
         let stretch = rng.range(-0.2, 0.2).exp();
         // The larger the shape, the less room there is to move.
         let room = 14.5 - radius;
-        let (sin, cos) = rng.range(0.0, std::f32::consts::TAU).sin_cos();
+        let (sin, cos) = rng.range(-TILT, TILT).sin_cos();
         let (x, y) = (rng.range(-room, room), rng.range(-room, room));
         Self { x, y, radius: (radius * stretch, radius / stretch), sin, cos }
     }

@@ -321,8 +321,9 @@ impl<'a, M: Modality> Trainer<'a, M> {
         let clock = Arc::clone(&self.clock);
         let mut signalled = None;
         let seconds = thread::scope(|scope| -> Result<f64> {
-            let mut loader =
-                Loader::spawn(scope, self.job(), first..first + steps + 2, self.config.prefetch, self.config.workers)?;
+            // More batches than are used, so that the last steps are timed with the loader at work, as all others.
+            let batches = first..first + steps + 3 + self.config.prefetch as u64;
+            let mut loader = Loader::spawn(scope, self.job(), batches, self.config.prefetch, self.config.workers)?;
             let mut start = clock.now();
             for done in 0..steps + 2 {
                 signalled = self.signals.and_then(Signals::received);

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use manabi_core::method::Overrides;
+use manabi_core::{method::Overrides, train::TrainConfig};
 
 /// Settings of a study.
 #[derive(Clone, Debug)]
@@ -19,8 +19,8 @@ pub struct StudyConfig {
     pub seeds: usize,
     /// Seed of pre-training and of the first draw.
     pub seed: u64,
-    /// Samples a batch of pre-training; the method's default if `None`.
-    pub batch: Option<usize>,
+    /// Settings of pre-training; the study itself decides on the steps and on how often it looks.
+    pub train: TrainConfig,
     /// Where pre-training leaves checkpoints, metrics and the encoder.
     pub run: Option<PathBuf>,
     /// The command that was typed, for the report.
@@ -37,7 +37,7 @@ impl StudyConfig {
             budget: Duration::from_secs(20 * 60),
             seeds: 3,
             seed: 0,
-            batch: None,
+            train: TrainConfig::default(),
             run: None,
             command: String::new(),
         }

@@ -1,7 +1,6 @@
 //! From measured throughput and the time budget to steps of pre-training.
 //!
-//! Everything but pre-training is estimated first from one measured rate (training rows a second
-//! at this working size): embedding the data, and the label-efficiency trainings at the two
+//! Everything but pre-training is estimated first from the measured rate of training on labels: embedding the data, and the label-efficiency trainings at the two
 //! smallest budgets, which the report cannot do without. Pre-training gets what is left, less a
 //! reserve of a tenth, because a shared machine slows down. The larger label budgets are trained
 //! with what remains in the end.
@@ -35,7 +34,7 @@ pub struct Facts {
     pub left: f64,
     /// Seconds of one pre-training step.
     pub step: f64,
-    /// Views that pass through the encoder a second in training.
+    /// Rows a second in training on labels.
     pub rows_per_second: f64,
     /// Rows that are embedded (by two encoders).
     pub embedded: usize,
@@ -47,9 +46,9 @@ pub struct Facts {
     pub most_steps: u64,
 }
 
-/// Seconds of one training with this recipe.
-pub fn training_seconds(recipe: &Recipe, rows_per_second: f64) -> f64 {
-    recipe.passes() as f64 / rows_per_second.max(1e-9)
+/// Seconds of one training with this recipe, and of predicting `tested` rows with it.
+pub fn training_seconds(recipe: &Recipe, tested: usize, rows_per_second: f64) -> f64 {
+    (recipe.passes() as f64 + FORWARD * tested as f64) / rows_per_second.max(1e-9)
 }
 
 /// Divides the time.
@@ -61,7 +60,11 @@ pub fn plan(facts: &Facts, data: &Labelled) -> Plan {
         .take(TRAINED_LEVELS)
         .map(|level| {
             2.0 * facts.seeds as f64
-                * training_seconds(&Recipe::for_labels(level.labels).shortened(facts.effort), facts.rows_per_second)
+                * training_seconds(
+                    &Recipe::for_labels(level.labels).shortened(facts.effort),
+                    data.test.len(),
+                    facts.rows_per_second,
+                )
         })
         .sum();
     // Probes, map, neighbours and the report: a few seconds, more with many labels.

@@ -24,6 +24,8 @@ use super::{
 
 /// Passes over the data beyond which small datasets gain nothing.
 const MOST_EPOCHS: u64 = 1000;
+/// Rows that the online probe looks at.
+const ONLINE_ROWS: usize = 1500;
 
 /// What pre-training gave.
 pub struct Pretrained {
@@ -33,7 +35,7 @@ pub struct Pretrained {
     pub planned_epochs: f64,
     /// What was done.
     pub summary: Summary,
-    /// Views a second in training.
+    /// Rows a second in training on labels.
     pub rows_per_second: f64,
     /// The trainer's resolved settings.
     pub config: TrainConfig,
@@ -62,11 +64,10 @@ impl<M: Modality> Input<'_, M> {
         let config = TrainConfig {
             seed: self.config.seed,
             steps: Some(steps),
-            batch: self.config.batch,
             log_every: (steps / 200).max(1),
             monitor_every: (steps / 60).max(1),
-            probe_every: if self.data.rows.is_empty() { 0 } else { (steps / 12).max(1) },
-            ..TrainConfig::default()
+            probe_every: if self.data.rows.len() < 3 { 0 } else { (steps / 12).max(1) },
+            ..self.config.train.clone()
         };
         let method = method::find(&self.config.method)?;
         let mut setup = Setup::new(self.modality, self.source, &self.parts.train, method, config);
@@ -74,30 +75,37 @@ impl<M: Modality> Input<'_, M> {
         Ok(setup)
     }
 
-    /// Times training steps: at least three, and as many as fit a second or two.
-    fn rate(&self) -> Result<(f64, f64)> {
-        let mut trainer = Trainer::new(self.setup(1000)?)?;
-        if let Some(signals) = self.signals {
-            trainer = trainer.with_signals(signals);
-        }
-        let first = trainer.measure(3)?;
-        let more = (2.0 / first.seconds_per_step.max(1e-6)) as u64;
-        let step = if more > 3 { trainer.measure(more.min(50))?.seconds_per_step } else { first.seconds_per_step };
+    /// Times steps of pre-training and of training on labels: at least three, and as many as fit two seconds.
+    fn rates(&self) -> Result<Rates> {
+        let mut trainer = self.interruptible(Trainer::new(self.setup(1000)?)?);
+        let step = seconds_per_step(&mut trainer)?;
         let views = match trainer.method().plan() {
             ViewPlan::Views(views) => views.len(),
             ViewPlan::Transformed => self.modality.transformations(),
         };
-        Ok((step, (trainer.plan().batch * views) as f64 / step))
+        let views = (trainer.plan().batch * views) as f64 / step;
+        Ok(Rates { step, labelled: if self.data.rows.len() < 2 { views } else { self.labelled_rate()? } })
     }
 
-    /// Views a second in training, for an evaluation without pre-training.
-    pub fn rows_per_second(&self) -> Result<f64> {
-        Ok(self.rate()?.1)
+    /// Rows a second in training on labels.
+    pub fn labelled_rate(&self) -> Result<f64> {
+        let config = TrainConfig { steps: Some(1000), monitor_every: 0, ..TrainConfig::default() };
+        let supervised = method::find("supervised")?;
+        let setup = Setup::new(self.modality, self.source, &self.data.rows, supervised, config);
+        let mut trainer = self.interruptible(Trainer::new(setup)?);
+        Ok(trainer.plan().batch as f64 / seconds_per_step(&mut trainer)?)
+    }
+
+    fn interruptible<'t>(&'t self, trainer: Trainer<'t, M>) -> Trainer<'t, M> {
+        match self.signals {
+            Some(signals) => trainer.with_signals(signals),
+            None => trainer,
+        }
     }
 
     /// Measures, plans and trains.
     pub fn run(&self, watch: &Stopwatch, recorder: &mut Recorder) -> Result<Pretrained> {
-        let (step, rows_per_second) = self.rate()?;
+        let Rates { step, labelled } = self.rates()?;
         watch.lap("calibrate");
         let per_epoch = {
             let trainer = Trainer::new(self.setup(1)?)?;
@@ -106,7 +114,7 @@ impl<M: Modality> Input<'_, M> {
         let facts = Facts {
             left: watch.left(),
             step,
-            rows_per_second,
+            rows_per_second: labelled,
             embedded: self.data.rows.len() + self.data.test.len() + 2000,
             seeds: self.config.seeds,
             effort: self.config.effort(),
@@ -119,11 +127,8 @@ impl<M: Modality> Input<'_, M> {
         };
         let mut setup = self.setup(plan.steps)?;
         setup.run = run.as_ref();
-        let mut trainer = Trainer::new(setup)?;
-        if let Some(signals) = self.signals {
-            trainer = trainer.with_signals(signals);
-        }
-        if !self.data.rows.is_empty() {
+        let mut trainer = self.interruptible(Trainer::new(setup)?);
+        if self.data.rows.len() >= 3 {
             let slot = std::rc::Rc::clone(&recorder.probe);
             trainer = trainer.with_probe(Box::new(move |encoder| {
                 let score = self.online_knn(encoder)?;
@@ -139,16 +144,12 @@ impl<M: Modality> Input<'_, M> {
         let weights = trainer.params().pp("encoder").snapshot()?;
         let planned_epochs = plan.steps as f64 / per_epoch as f64;
         let (config, dim) = (trainer.config().clone(), trainer.encoder().dim());
-        Ok(Pretrained { weights, planned_epochs, summary, rows_per_second, config, dim })
+        Ok(Pretrained { weights, planned_epochs, summary, rows_per_second: labelled, config, dim })
     }
 
     /// Leave-out kNN among training rows only: the test rows are looked at once, in the end.
     fn online_knn(&self, encoder: &dyn manabi_core::encoder::Encoder<M::Batch>) -> Result<f64> {
-        let positions: Vec<usize> = (0..self.data.rows.len()).collect();
-        let (queries, support): (Vec<usize>, Vec<usize>) =
-            spread(&positions, 1500).into_iter().partition(|p| p % 3 == 0);
-        let (queries, support) =
-            if queries.is_empty() || support.is_empty() { (positions.clone(), positions) } else { (queries, support) };
+        let (queries, support) = online_parts(self.data.rows.len());
         let features =
             |at: &[usize]| eval::embed(self.modality, self.source, encoder, &self.data.rows_at(at), &mut |_| {});
         let votes =
@@ -159,6 +160,28 @@ impl<M: Modality> Input<'_, M> {
     }
 }
 
+/// What this machine does.
+struct Rates {
+    /// Seconds of one step of pre-training.
+    step: f64,
+    /// Rows a second in training on labels.
+    labelled: f64,
+}
+
+fn seconds_per_step<M: Modality>(trainer: &mut Trainer<M>) -> Result<f64> {
+    let first = trainer.measure(3)?.seconds_per_step;
+    let more = (2.0 / first.max(1e-6)) as u64;
+    Ok(if more > 3 { trainer.measure(more.min(50))?.seconds_per_step } else { first })
+}
+
+/// Query and support positions of the online probe: every third of at most 1 500 spread ones, and the others.
+fn online_parts(rows: usize) -> (Vec<usize>, Vec<usize>) {
+    let positions: Vec<usize> = (0..rows).collect();
+    let shown = spread(&positions, ONLINE_ROWS);
+    let part = |third: bool| shown.iter().enumerate().filter(|(i, _)| (i % 3 == 0) == third).map(|(_, p)| *p).collect();
+    (part(true), part(false))
+}
+
 impl Recorder<'_> {
     fn start_study(&mut self, plan: &Plan) {
         let text = format!(
@@ -166,5 +189,20 @@ impl Recorder<'_> {
             plan.pretraining, plan.steps, plan.evaluation
         );
         self.note(manabi_core::train::Level::Info, &text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_online_probe_never_asks_a_row_about_itself() {
+        for rows in [3, 10, 1500, 4000, 60_000] {
+            let (queries, support) = online_parts(rows);
+            assert!(!queries.is_empty() && !support.is_empty(), "{rows}");
+            assert!(queries.iter().all(|q| !support.contains(q)), "{rows}");
+            assert!(queries.len() + support.len() <= 1500, "{rows}");
+        }
     }
 }

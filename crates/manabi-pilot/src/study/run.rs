@@ -67,7 +67,7 @@ pub fn evaluate<M: Modality>(
     let mut study = Study::<M>::new(start)?;
     study.report.monitor =
         Monitor { health: Health::Unknown, message: "pre-trained before this evaluation".into(), ..Monitor::default() };
-    let rate = study.input(start).rows_per_second()?;
+    let rate = study.input(start).labelled_rate()?;
     study.watch.lap("calibrate");
     study.finish(start, weights, rate, say)
 }

@@ -36,7 +36,7 @@ pub struct Trainings<'a, M: Modality> {
     pub method: &'a str,
     /// Share of the full recipe.
     pub effort: f64,
-    /// Views a second in training, for the estimate.
+    /// Rows a second in training on labels, for the estimate.
     pub rows_per_second: f64,
 }
 
@@ -45,9 +45,10 @@ impl<M: Modality> Trainings<'_, M> {
     pub fn run(&self, watch: &Stopwatch, say: &mut dyn FnMut(&str)) -> Result<(Vec<Cell>, Vec<String>)> {
         let (mut cells, mut left_out) = (Vec::new(), Vec::new());
         let mut rate = self.rows_per_second;
+        let tested = self.data.test.len();
         for (index, level) in self.data.levels.iter().enumerate() {
             let recipe = Recipe::for_labels(level.labels).shortened(self.effort);
-            let seconds = 2.0 * level.draws.len() as f64 * training_seconds(&recipe, rate);
+            let seconds = 2.0 * level.draws.len() as f64 * training_seconds(&recipe, tested, rate);
             if index >= TRAINED_LEVELS && seconds > watch.left() {
                 left_out.push(format!(
                     "Training on {} labels (supervised and fine-tuned) was left out: about {seconds:.0} s, and {:.0} s of the time budget were left.",
@@ -84,8 +85,8 @@ impl<M: Modality> Trainings<'_, M> {
                 cells.push(Cell { representation, method: name.to_string(), level: index, predictions });
             }
             // What this level really took corrects the estimate for the next.
-            let trained = 2 * level.draws.len() as u64 * recipe.passes();
-            rate = trained as f64 / (watch.elapsed() - before).max(1e-3);
+            let at_unit_rate = 2.0 * level.draws.len() as f64 * training_seconds(&recipe, tested, 1.0);
+            rate = at_unit_rate / (watch.elapsed() - before).max(1e-3);
         }
         Ok((cells, left_out))
     }

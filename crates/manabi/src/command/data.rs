@@ -62,7 +62,7 @@ pub fn run(command: &DataCommand, json: bool, quiet: bool) -> Result<()> {
 pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header.to_vec());
     if table.width().is_none() {

@@ -63,7 +63,7 @@ pub fn run<M: Modality>(args: &PilotArgs, global: Global) -> Result<()> {
     study.budget = budget;
     study.seeds = args.seeds;
     study.seed = train.seed;
-    study.batch = train.batch;
+    study.train = train;
     study.run = Some(out.clone());
     study.command = std::env::args().collect::<Vec<_>>().join(" ");
     let signals = Signals::register()?;

@@ -52,7 +52,7 @@ fn table(report: &Report) -> Markup {
     let best = |labels| {
         report.rows.iter().filter(|row| row.labels == labels).map(|row| row.mean).fold(f64::NEG_INFINITY, f64::max)
     };
-    let seeds = report.rows.iter().map(|row| row.seeds).min().unwrap_or_default();
+    let seeds = report.rows.iter().map(|row| row.seeds).max().unwrap_or_default();
     scroll(
         "Scores by representation and number of labels",
         html! {
@@ -79,7 +79,7 @@ fn table(report: &Report) -> Markup {
                     }
                 }
             }
-            p class="note" { "Mean " (report.metric) " over at least " (seeds) " seeds with its 95 % interval; the best mean of each column is bold." }
+            p class="note" { "Mean " (report.metric) " over " (seeds) " draws of labels (a probe on all labels has one) with its 95 % interval; the best mean of each column is bold." }
         },
     )
 }

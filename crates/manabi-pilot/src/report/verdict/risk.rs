@@ -1,6 +1,6 @@
 //! What may be wrong with the run or too little in the data, the gravest first.
 
-use crate::report::schema::{Health, Report, Risk};
+use crate::report::schema::{Health, Report, Representation, Risk};
 
 /// Below this many samples for training, self-supervision seldom has enough to learn from.
 const MIN_SAMPLES: usize = 500;
@@ -30,7 +30,9 @@ pub fn of(report: &Report) -> Vec<Risk> {
     if let Some(smallest) = scarce.iter().min_by_key(|class| class.count) {
         risks.push(Risk::FewLabels { classes: scarce.len(), smallest: smallest.name.clone(), labels: smallest.count });
     }
-    if let Some(seeds) = report.rows.iter().map(|row| row.seeds).min().filter(|seeds| *seeds < MIN_SEEDS) {
+    // A probe on all labels can be fitted in one way only, so that its single draw is no fault.
+    let drawn = report.rows.iter().filter(|row| row.fraction < 1.0 || row.representation == Representation::Supervised);
+    if let Some(seeds) = drawn.map(|row| row.seeds).min().filter(|seeds| *seeds < MIN_SEEDS) {
         risks.push(Risk::FewSeeds { seeds });
     }
     risks
@@ -39,12 +41,12 @@ pub fn of(report: &Report) -> Vec<Risk> {
 /// The risk in one sentence, with its remedy.
 pub fn sentence(risk: &Risk) -> String {
     match risk {
-        Risk::Collapse => "pre-training collapsed (all features became alike); try another method or a lower \
+        Risk::Collapse => "Pre-training collapsed (all features became alike); try another method or a lower \
             learning rate."
             .into(),
-        Risk::Divergence => "pre-training diverged; lower the learning rate.".into(),
-        Risk::NotLearning => "pre-training hardly learned; train longer or try another method.".into(),
-        Risk::NoLabels => "without labels nobody can know whether the features fit your task.".into(),
+        Risk::Divergence => "Pre-training diverged; lower the learning rate.".into(),
+        Risk::NotLearning => "Pre-training hardly learned; train longer or try another method.".into(),
+        Risk::NoLabels => "Without labels nobody can know whether the features fit your task.".into(),
         Risk::FewSamples { samples } => {
             format!("{samples} samples are few to pre-train on; more unlabelled ones cost nothing but storage.")
         }
@@ -56,7 +58,7 @@ pub fn sentence(risk: &Risk) -> String {
             )
         }
         Risk::FewSeeds { seeds } => {
-            format!("with {seeds} of at least {MIN_SEEDS} seeds the intervals are too narrow to trust.")
+            format!("With {seeds} of at least {MIN_SEEDS} seeds the intervals are too narrow to trust.")
         }
     }
 }
