@@ -56,7 +56,7 @@ pub fn run(args: &Args) -> Result<()> {
     let text = std::fs::read_to_string(&path).with_context(|| format!("there is no suite {}", path.display()))?;
     let suite: Suite = toml::from_str(&text).with_context(|| path.display().to_string())?;
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::NOTHING);
     table.set_header(["data", "method", "labels", "representation", "mean", "95 % interval", "samples/s"]);
     let mut reports = Vec::new();
     for row in &suite.row {

@@ -1,10 +1,10 @@
 //! A dataset of images: a folder, a manifest, IDX files, one file, or the built-in one.
 
-use std::path::Path;
+use std::{io::Read, path::Path};
 
 use manabi_core::{
     Error, Result,
-    data::{DataSpec, FileSource, MemorySource, Source, Split, apply_labels, folder, manifest},
+    data::{ALIKE, DataSpec, FileSource, MemorySource, Source, Split, apply_labels, folder, manifest},
 };
 
 use crate::{
@@ -44,8 +44,12 @@ pub fn layout(path: &Path) -> Option<Layout> {
         return None;
     }
     if manifest::is_manifest(path) {
-        let rows = manifest::read(path, "path").ok()?;
-        return rows.iter().any(|r| is_image(Path::new(&r.content))).then_some(Layout::Manifest);
+        let images = match manifest::read(path, "path") {
+            Ok(rows) => rows.iter().any(|r| is_image(Path::new(&r.content))),
+            // A table with a broken row is still a table of images, whose opening will say what is broken.
+            Err(_) => mentions_images(path),
+        };
+        return images.then_some(Layout::Manifest);
     }
     is_image(path).then_some(Layout::File)
 }
@@ -53,6 +57,14 @@ pub fn layout(path: &Path) -> Option<Layout> {
 fn is_image(path: &Path) -> bool {
     let extension = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
     extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str()))
+}
+
+/// True if the beginning of a table names an image.
+fn mentions_images(path: &Path) -> bool {
+    let mut beginning = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(1 << 16).read_to_end(&mut beginning));
+    let text = String::from_utf8_lossy(&beginning).to_ascii_lowercase();
+    read.is_ok() && EXTENSIONS.iter().any(|extension| text.contains(&format!(".{extension}")))
 }
 
 /// True if at least half of the first files below `folder` are images.
@@ -120,7 +132,7 @@ fn group_duplicates(source: &mut FileSource<Image>) -> Result<Option<String>> {
     for group in &found {
         rows += group.len();
         for row in group {
-            groups[*row] = Some(format!("like {}", source.records()[group[0]].id));
+            groups[*row] = Some(format!("{ALIKE}{}", source.records()[group[0]].id));
         }
     }
     source.fill_groups(&groups);

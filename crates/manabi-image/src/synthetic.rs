@@ -1,10 +1,8 @@
 //! A generated dataset: ten shapes, everything else about a picture being chance.
 //!
-//! The class is the shape. Position, size, rotation, stretching, colours, polarity (light
-//! on dark or dark on light), background texture, lighting and noise are drawn for each
-//! picture, so that two pictures of one class have few pixels in common: raw pixels and a
-//! random encoder need many labels, while an encoder that was trained to ignore such
-//! changes needs few. Row `i` depends on `(seed, i)` alone.
+//! The class is the shape. Position, size, tilt, stretching, colours, background texture, lighting and noise are drawn
+//! for each picture, so that two pictures of one class have few pixels in common: raw pixels and a random encoder need
+//! many labels, while an encoder that was trained to ignore such changes needs few. Row `i` depends on `(seed, i)` alone.
 
 use manabi_core::{
     Result,
@@ -154,10 +152,10 @@ fn distance(class: usize, u: f32, v: f32) -> f32 {
     }
 }
 
-/// Two colours of the background and one of the object, which is clearly lighter or darker.
+/// Two colours of the background and one of the object, which is clearly lighter.
 fn colours(rng: &mut Rng) -> ([[f32; 3]; 2], [f32; 3]) {
     let mut colour = |low: f32, high: f32| {
-        let (brightness, saturation) = (rng.range(low, high), rng.range(0.1, 0.6));
+        let (brightness, saturation) = (rng.range(low, high), rng.range(0.05, 0.3));
         let hue = rng.range(0.0, std::f32::consts::TAU);
         let raw = [0.0, 2.094, 4.189].map(|phase: f32| 1.0 + saturation * (hue + phase).cos());
         let scale = brightness / luma(raw[0], raw[1], raw[2]);
@@ -165,10 +163,8 @@ fn colours(rng: &mut Rng) -> ([[f32; 3]; 2], [f32; 3]) {
     };
     let (dark, light) = (colour(0.1, 0.4), colour(0.6, 0.9));
     let tone = colour(0.85, 1.15);
-    let swap = rng.chance(0.5);
-    let (ground, object) = if swap { (light, dark) } else { (dark, light) };
-    let second = [0, 1, 2].map(|c| (ground[c] * tone[c]).clamp(0.0, 1.0));
-    ([ground, second], object)
+    let second = [0, 1, 2].map(|c| (dark[c] * tone[c]).clamp(0.0, 1.0));
+    ([dark, second], light)
 }
 
 /// The background's weave between its two colours: two waves.

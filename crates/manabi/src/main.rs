@@ -19,8 +19,31 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // A closed pipe (`manabi … | head`) is the reader's wish, not a failure.
-            eprintln!("manabi: {error:#}");
+            eprintln!("manabi: {}", sentence(&error));
             ExitCode::from(manabi::exit_code(&error))
         }
+    }
+}
+
+/// The error and its causes, without those that it already names.
+fn sentence(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
+        "" => cause,
+        known if known.contains(&cause) => text,
+        _ => format!("{text}: {cause}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_the_error_names_is_not_said_twice() {
+        let io = std::io::Error::other("no space is left");
+        let error = manabi::core::Error::io("run/x", io);
+        assert_eq!(sentence(&error.into()), "run/x: no space is left");
+        let error = anyhow::anyhow!("line 3: broken").context("labels.csv");
+        assert_eq!(sentence(&error), "labels.csv: line 3: broken");
     }
 }

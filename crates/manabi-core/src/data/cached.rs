@@ -119,7 +119,7 @@ fn too_many(skipped: &[Skipped], total: usize, spec: &DataSpec) -> Result<()> {
     }
     let named: Vec<String> = skipped.iter().map(|s| format!("{} ({})", s.id, s.reason)).collect();
     Err(Error::data(format!(
-        "{}: at least {} of {total} files cannot be read, more than max_bad = {} % allows: {}",
+        "{}: at least {} of {total} files cannot be read, more than max_bad = {} % allows; mend or remove them, or allow more with --max-bad: {}",
         spec.path.display(),
         skipped.len(),
         spec.max_bad * 100.0,

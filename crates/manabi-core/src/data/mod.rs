@@ -19,4 +19,4 @@ pub use fingerprint::fingerprint;
 pub use labels::{LabelRow, apply_labels, check_classes, parse_labels};
 pub use listing::{Entry, Listing, first_few};
 pub use memory::MemorySource;
-pub use source::{DataSpec, Record, Skipped, Source, Split};
+pub use source::{ALIKE, DataSpec, Record, Skipped, Source, Split};

@@ -4,6 +4,9 @@ use std::{path::PathBuf, sync::Arc};
 
 use crate::Result;
 
+/// How the name of a group begins that was not given but found: rows that are nearly the same.
+pub const ALIKE: &str = "like ";
+
 /// Where the data is and how to read it; the command line's `DATA`, `--labels` and `--modality`.
 #[derive(Clone, Debug, Default)]
 pub struct DataSpec {

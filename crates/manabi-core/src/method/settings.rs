@@ -38,8 +38,8 @@ pub struct TrainDefaults {
 impl TrainDefaults {
     /// Instance discrimination and clustering: LARS is for batches of thousands; at a few hundred
     /// AdamW learns fastest per step (see docs/BENCHMARKS.md).
-    pub fn contrastive() -> Self {
-        let optimizer = OptimizerConfig::Adamw { lr: 2e-3, beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 1e-2 };
+    pub fn contrastive(lr: f64) -> Self {
+        let optimizer = OptimizerConfig::Adamw { lr, beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 1e-2 };
         Self { optimizer, batch: 256, warmup: 0.05, clip: 0.0 }
     }
 

@@ -20,14 +20,15 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct Signals {
     number: Arc<AtomicUsize>,
+    armed: Arc<AtomicBool>,
     ids: Vec<SigId>,
 }
 
 impl Signals {
     /// Puts up the handlers.
     pub fn register() -> Result<Self> {
-        let mut signals = Self { number: Arc::default(), ids: Vec::new() };
-        let armed = Arc::new(AtomicBool::new(false));
+        let mut signals = Self::manual();
+        let armed = Arc::clone(&signals.armed);
         for signal in [SIGINT, SIGTERM] {
             // In this order: the first signal finds `armed` false, the second one true.
             let added = [
@@ -44,12 +45,17 @@ impl Signals {
 
     /// A flag without handlers, to be set by [`Signals::raise`].
     pub fn manual() -> Self {
-        Self { number: Arc::default(), ids: Vec::new() }
+        Self { number: Arc::default(), armed: Arc::default(), ids: Vec::new() }
     }
 
     /// Acts as if `signal` had come.
     pub fn raise(&self, signal: i32) {
         self.number.store(signal as usize, Ordering::SeqCst);
+    }
+
+    /// From now on nothing needs to be saved: already the first signal ends the process.
+    pub fn end_at_once(&self) {
+        self.armed.store(true, Ordering::SeqCst);
     }
 
     /// The signal that came, if any.

@@ -44,12 +44,8 @@ pub fn linear(
     method: &str,
 ) -> Result<Vec<Cell>> {
     each_level(data, representation, method, |positions, seed| {
-        let options = ProbeOptions {
-            balanced: metric == Metric::BalancedAccuracy,
-            metric: Some(metric),
-            seed,
-            ..options_for(positions.len())
-        };
+        let options =
+            ProbeOptions { balanced: metric == Metric::BalancedAccuracy, seed, ..options_for(positions.len()) };
         let train = frozen.train.select(positions);
         let groups = data.groups_at(positions);
         let probe = LinearProbe::fit_select(&train, &data.labels_at(positions), groups.as_deref(), &options)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use manabi_core::{
-    data::Source,
+    data::{ALIKE, Source},
     eval::{knn::Knn, metrics::Metric},
     method,
     train::{Summary, Verdict},
@@ -21,8 +21,14 @@ pub fn inventory<S>(source: &dyn Source<S>, parts: &Parts) -> Inventory {
     let mut counts = vec![0usize; source.classes().len()];
     records.iter().filter_map(|r| r.label).for_each(|l| counts[l as usize] += 1);
     let labelled = counts.iter().sum();
-    let groups: BTreeSet<&str> = records.iter().filter_map(|r| r.group.as_deref()).collect();
-    let grouped = if groups.is_empty() { "" } else { "; no group stands on both sides" };
+    let grouped = || records.iter().filter_map(|r| r.group.as_deref());
+    let alike = grouped().filter(|g| g.starts_with(ALIKE)).count();
+    let groups: BTreeSet<&str> = grouped().filter(|g| !g.starts_with(ALIKE)).collect();
+    let grouped = match (groups.is_empty(), alike) {
+        (false, _) => "; no group stands on both sides",
+        (true, 0) => "",
+        (true, _) => "; near-duplicates stand on one side",
+    };
     let description = if parts.test.is_empty() {
         "without labels everything is for pre-training; nothing is held back".to_string()
     } else if parts.official {
@@ -53,7 +59,7 @@ pub fn inventory<S>(source: &dyn Source<S>, parts: &Parts) -> Inventory {
         },
         group_column: (!groups.is_empty()).then(|| "group".to_string()),
         groups: (!groups.is_empty()).then_some(groups.len()),
-        near_duplicates: None,
+        near_duplicates: (alike > 0).then_some(alike),
         skipped: source
             .skipped()
             .iter()
@@ -112,7 +118,7 @@ pub fn method_info(
     let evaluation = vec![
         setting("metric", metric.name().to_string()),
         setting("kNN", format!("cosine, k = {} (all labelled rows where there are fewer), T = {}", knn.k, knn.temperature)),
-        setting("linear probe", "multinomial logistic regression on standardised features, L-BFGS; strength by folds within the labelled rows".into()),
+        setting("linear probe", "multinomial logistic regression on standardised features, L-BFGS; strength by the log-probability of held-out rows among the labelled ones".into()),
         setting("supervised and fine-tuned", "same read-out, augmentation, steps, smoothing and averaging of weights; fine-tuning starts from the linear probe".into()),
         setting("intervals", "95 %, BCa bootstrap over test rows and draws of labels".into()),
         setting("label draws", data.levels.first().map_or(0, |l| l.draws.len()).to_string()),

@@ -9,8 +9,8 @@ use manabi_core::eval::classifier::Recipe;
 
 use super::labelled::Labelled;
 
-/// A forward pass costs about a third of a training step's.
-const FORWARD: f64 = 0.4;
+/// What a forward pass costs of a training step.
+const FORWARD: f64 = 0.3;
 /// Share of the budget that is not planned.
 const RESERVE: f64 = 0.08;
 /// Label budgets whose trainings are always part of the plan.
@@ -68,7 +68,7 @@ pub fn plan(facts: &Facts, data: &Labelled) -> Plan {
         })
         .sum();
     // Probes, map, neighbours and the report: a few seconds, more with many labels.
-    let probes = 4.0 + data.rows.len() as f64 * 4e-4;
+    let probes = 4.0 + data.rows.len() as f64 * 8e-4;
     let evaluation = embedding + trainings + probes;
     let usable = facts.left * (1.0 - RESERVE);
     // At least a third goes to pre-training: without it there is nothing to report on.

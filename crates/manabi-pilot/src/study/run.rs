@@ -6,7 +6,8 @@ use candle_core::Tensor;
 use manabi_core::{
     Error, Result,
     data::Source,
-    eval::{metrics::Metric, statistics::Bootstrap},
+    encoder::Encoder,
+    eval::{Features, metrics::Metric, statistics::Bootstrap},
     modality::Modality,
     train::{Observer, Signals},
 };
@@ -48,6 +49,10 @@ pub fn pilot<M: Modality>(start: &Start<M>, observer: &mut dyn Observer, say: &m
     let mut recorder = Recorder::new(observer);
     let trained = study.input(start).run(&study.watch, &mut recorder)?;
     study.watch.lap("pretrain");
+    // The encoder is on disk; nobody should wait for an evaluation that he no longer wants.
+    if let Some(signals) = start.signals {
+        signals.end_at_once();
+    }
     study.report.monitor = describe::monitor(&recorder, &trained.summary, trained.dim);
     study.report.warnings.append(&mut recorder.warnings);
     study.report.cost.samples_per_second =
@@ -199,30 +204,45 @@ impl<M: Modality> Study<M> {
             self.watch.lap("statistics");
         }
         say("drawing the map and the neighbours");
-        let pool = if self.data.test.is_empty() { &self.parts.train } else { &self.data.test };
+        let pool = if self.data.test.is_empty() { self.parts.train.clone() } else { self.data.test.clone() };
+        let pool = pool.as_slice();
         let shown = encoders::spread(pool, map::POINTS);
         let features = encoders::embed(&self.modality, source, trained.as_ref(), &shown)?;
-        self.report.embedding_map = map::map(source, &shown, &features, seed)?;
-        self.report.neighbours = map::neighbours(&self.modality, source, &shown, &features)?;
-        let some = encoders::spread(pool, LABEL_FREE_ROWS);
-        if some.len() >= 3 {
-            for (encoder, representation, name) in
-                [(&random, Representation::Random, "random"), (&trained, Representation::SslLinear, name)]
-            {
-                let x = encoders::embed(&self.modality, source, encoder.as_ref(), &some)?;
-                self.report.label_free.extend(label_free::figures(
-                    &self.modality,
-                    source,
-                    encoder.as_ref(),
-                    &some,
-                    &x,
-                    representation,
-                    name,
-                )?);
-            }
+        // Pictures of the result must not cost the result: what fails here is left out with a remark.
+        if let Err(error) = self.look(start, pool, &shown, &features, random.as_ref(), trained.as_ref()) {
+            self.report
+                .warnings
+                .push(format!("A part of the map and of the label-free figures was left out: {error}."));
         }
         self.watch.lap("map and label-free figures");
         self.conclude(start)
+    }
+
+    /// The map, the neighbours, and what is known without labels.
+    fn look(
+        &mut self,
+        start: &Start<M>,
+        pool: &[usize],
+        shown: &[usize],
+        features: &Features,
+        random: &dyn Encoder<M::Batch>,
+        trained: &dyn Encoder<M::Batch>,
+    ) -> Result<()> {
+        let (source, seed, name) = (start.source, start.config.seed, start.config.method.as_str());
+        self.report.neighbours = map::neighbours(&self.modality, source, shown, features)?;
+        self.report.embedding_map = map::map(source, shown, features, seed)?;
+        let some = encoders::spread(pool, LABEL_FREE_ROWS);
+        if some.len() < 3 {
+            return Ok(());
+        }
+        for (encoder, representation, name) in
+            [(random, Representation::Random, "random"), (trained, Representation::SslLinear, name)]
+        {
+            let x = encoders::embed(&self.modality, source, encoder, &some)?;
+            let figures = label_free::figures(&self.modality, source, encoder, &some, &x, representation, name)?;
+            self.report.label_free.extend(figures);
+        }
+        Ok(())
     }
 
     fn conclude(mut self, start: &Start<M>) -> Result<Report> {
@@ -267,7 +287,7 @@ fn next_steps<M: Modality>(start: &Start<M>) -> Vec<NextStep> {
     let Some(run) = &start.config.run else { return Vec::new() };
     let (run, data) = (run.display(), &start.config.dataset);
     let step = |what: &str, command: String| NextStep { what: what.into(), command };
-    vec![
+    let mut steps = vec![
         step(
             "Train a classifier on all labels, from this encoder",
             format!("manabi finetune {data} --run {run} --out {run}-classifier"),
@@ -277,6 +297,11 @@ fn next_steps<M: Modality>(start: &Start<M>) -> Vec<NextStep> {
             format!("manabi predict NEW_DATA --model {run}-classifier --out predictions.csv"),
         ),
         step("Write the embeddings for search or clustering", format!("manabi embed {data} --run {run}")),
-        step("Pre-train for longer", format!("manabi pilot {data} --budget 2h")),
-    ]
+        step("Pre-train for longer", format!("manabi pilot {data} --budget 2h --out {run}-long")),
+    ];
+    if start.source.records().iter().all(|r| r.label.is_none()) {
+        // Nothing to fine-tune on or to predict.
+        steps.drain(..2);
+    }
+    steps
 }

@@ -61,10 +61,7 @@ pub fn run(command: &DataCommand, json: bool, quiet: bool) -> Result<()> {
 /// A table that fits 80 columns.
 pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(header.to_vec());
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(header.to_vec());
     if table.width().is_none() {
         table.set_width(80);
     }

@@ -48,6 +48,14 @@ pub fn run<M: Modality>(args: &PilotArgs, global: Global) -> Result<()> {
     let budget = args.budget.unwrap_or(if demo { DEMO_BUDGET } else { BUDGET });
     // The folder is taken before any work is done, so that a refusal costs nothing.
     drop(RunDir::open(&out, if args.out.overwrite { Existing::Overwrite } else { Existing::Refuse })?);
+    // Already now, so that `manabi evaluate` can go on from the encoder of a study that was interrupted.
+    let resolved = RunConfig {
+        modality: M::NAME.into(),
+        dataset: args.data.data.clone().unwrap_or_else(|| DEMO.into()),
+        labels: args.data.labels.clone(),
+        ..config.clone()
+    };
+    manabi_core::train::write_atomic(&out.join("config.toml"), resolved.to_toml()?.as_bytes())?;
     global.say(&format!("looking at {}", if demo { "the built-in dataset" } else { name.as_str() }));
     let source = M::open(&spec, &settings)?;
     global.say(&format!(
@@ -71,13 +79,6 @@ pub fn run<M: Modality>(args: &PilotArgs, global: Global) -> Result<()> {
     let start = Start::<M> { settings, source: source.as_ref(), config: study, signals: Some(&signals), encoder };
     let mut observer = observer(global.quiet);
     let report = study::pilot(&start, observer.as_mut(), &mut |line| global.say(line))?;
-    let resolved = RunConfig {
-        modality: M::NAME.into(),
-        dataset: args.data.data.clone().unwrap_or_else(|| DEMO.into()),
-        labels: args.data.labels.clone(),
-        ..config
-    };
-    manabi_core::train::write_atomic(&out.join("config.toml"), resolved.to_toml()?.as_bytes())?;
     let written = report::write_report(&report, &out)?;
     if global.json {
         println!("{}", serde_json::to_string_pretty(&report)?);

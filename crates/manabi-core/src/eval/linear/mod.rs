@@ -17,7 +17,6 @@ use self::{
 use super::{
     features::{Features, Standardizer},
     lbfgs::{Lbfgs, Stop},
-    metrics::Metric,
 };
 use crate::error::{Error, Result};
 
@@ -34,8 +33,6 @@ pub struct ProbeOptions {
     pub strengths: Vec<f64>,
     /// Whether each class weighs the same in all, as scikit-learn's `class_weight="balanced"`.
     pub balanced: bool,
-    /// The score that chooses; by default what [`Metric::pick`] says.
-    pub metric: Option<Metric>,
     /// The minimiser.
     pub solver: Lbfgs,
     /// What the validation part is drawn from.
@@ -45,7 +42,7 @@ pub struct ProbeOptions {
 impl Default for ProbeOptions {
     fn default() -> Self {
         let solver = Lbfgs { max_iterations: 300, gradient_tolerance: 1e-5, value_tolerance: 1e-7, ..Lbfgs::default() };
-        Self { strengths: vec![10.0, 1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5], balanced: false, metric: None, solver, seed: 0 }
+        Self { strengths: vec![10.0, 3.0, 1.0, 0.3, 0.1, 3e-2, 1e-2, 1e-3, 1e-4], balanced: false, solver, seed: 0 }
     }
 }
 
@@ -112,7 +109,7 @@ impl LinearProbe {
         self.strength
     }
 
-    /// The strengths tried and their validation scores, strongest first; empty where there was nothing to choose by.
+    /// The strengths tried and the mean log-probability of held-out classes, strongest first; empty where there was nothing to choose by.
     pub fn path(&self) -> &[(f64, f64)] {
         &self.path
     }

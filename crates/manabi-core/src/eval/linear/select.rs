@@ -4,19 +4,21 @@
 //! by group where there are groups. A strength stands for one prior on `W`, so that a part of `n` of the `N` rows is
 //! fitted with `λ N / n` (the same C). The path runs from strong to weak, each fit starting from the last, and ends
 //! when two strengths in a row were worse than the best; a part above 10 000 rows is thinned to 10 000, class by
-//! class. Equal scores go to the stronger penalty.
+//! class.
+//!
+//! What chooses is the mean logarithm of the probability of the true class, not accuracy: on 20 held-out rows accuracy
+//! moves in steps of 5 points and picks by chance (0.8 points of CIFAR-10 test accuracy with 100 labels).
 
 use rayon::prelude::*;
 
 use super::{
-    ProbeOptions, argmax,
+    ProbeOptions,
     objective::{Objective, probabilities},
 };
 use crate::{
     error::{Error, Result},
     eval::{
         features::Features,
-        metrics::Metric,
         split::{self, Split},
     },
 };
@@ -27,6 +29,9 @@ const FOLDS_UP_TO: usize = 1_000;
 const PATH_ROWS: usize = 10_000;
 /// Strengths in a row that may be worse than the best one before the path ends.
 const PATIENCE: usize = 2;
+
+/// The least probability: a class that the part to fit does not hold must not count as infinitely wrong.
+const FLOOR: f64 = 1e-6;
 
 /// What was chosen, and how.
 pub(super) struct Choice {
@@ -50,22 +55,20 @@ pub(super) fn choose(
     if strengths.is_empty() || strengths.iter().any(|s| !(s.is_finite() && *s >= 0.0)) {
         return Err(Error::Config(format!("strengths {strengths:?} are not numbers from 0 on")));
     }
-    let counts = class_counts(labels);
-    let metric = options.metric.unwrap_or_else(|| Metric::pick(&counts));
+    let classes = class_counts(labels).len();
     let splits = if strengths.len() > 1 { validation_parts(labels, groups, options.seed)? } else { Vec::new() };
     let mut parts =
         splits.par_iter().map(|split| Part::new(rows, labels, split, options)).collect::<Result<Vec<_>>>()?;
     let mut choice = Choice { strength: strengths[strengths.len() / 2], path: Vec::new(), start: None };
     let (mut best, mut worse) = (f64::NEG_INFINITY, 0);
     for &strength in strengths.iter().filter(|_| !splits.is_empty()) {
-        let scores =
-            parts.par_iter_mut().map(|part| part.score(strength, metric, options)).collect::<Result<Vec<_>>>()?;
+        let scores = parts.par_iter_mut().map(|part| part.score(strength, options)).collect::<Result<Vec<_>>>()?;
         let score = scores.iter().sum::<f64>() / scores.len() as f64;
         choice.path.push((strength, score));
         if score > best + 1e-12 {
             (best, worse, choice.strength) = (score, 0, strength);
             choice.start = match &parts[..] {
-                [part] if part.objective.classes.len() == counts.len() => Some(part.parameters.clone()),
+                [part] if part.objective.classes.len() == classes => Some(part.parameters.clone()),
                 _ => None,
             };
         } else {
@@ -82,7 +85,8 @@ pub(super) fn choose(
 struct Part {
     objective: Objective,
     held_out: Features,
-    truth: Vec<u32>,
+    /// The class of each held-out row, and its weight.
+    truth: Vec<(u32, f64)>,
     /// `N / n`.
     same_prior: f64,
     parameters: Vec<f64>,
@@ -103,21 +107,32 @@ impl Part {
             parameters: objective.start(),
             objective,
             held_out: all.select(&split.held_out),
-            truth: pick(&split.held_out),
+            truth: weighted(pick(&split.held_out), options.balanced),
             same_prior: labels.len() as f64 / rows.len() as f64,
         })
     }
 
-    /// Fits on from the last strength and scores.
-    fn score(&mut self, strength: f64, metric: Metric, options: &ProbeOptions) -> Result<f64> {
+    /// Fits on from the last strength; the (class-weighted, where balanced) mean log-probability of the held-out rows.
+    fn score(&mut self, strength: f64, options: &ProbeOptions) -> Result<f64> {
         let start = std::mem::take(&mut self.parameters);
         (self.parameters, _) = self.objective.fit(start, strength * self.same_prior, &options.solver)?;
         let classes = &self.objective.classes;
         let probabilities = probabilities(&self.held_out, &self.parameters, classes.len())?;
-        let predicted: Vec<u32> =
-            probabilities.chunks_exact(classes.len()).map(|row| classes[argmax(row)]).collect();
-        metric.score(&self.truth, &predicted)
+        let (mut sum, mut weights) = (0.0, 0.0);
+        for (row, (class, weight)) in probabilities.chunks_exact(classes.len()).zip(&self.truth) {
+            let p = classes.binary_search(class).map_or(0.0, |column| f64::from(row[column]));
+            sum += weight * p.max(FLOOR).ln();
+            weights += weight;
+        }
+        Ok(sum / weights.max(f64::MIN_POSITIVE))
     }
+}
+
+/// Each class with weight 1, or with that which makes all classes weigh the same.
+fn weighted(classes: Vec<u32>, balanced: bool) -> Vec<(u32, f64)> {
+    let mut counts = std::collections::BTreeMap::<u32, f64>::new();
+    classes.iter().for_each(|class| *counts.entry(*class).or_default() += 1.0);
+    classes.into_iter().map(|class| (class, if balanced { 1.0 / counts[&class] } else { 1.0 })).collect()
 }
 
 fn class_counts(labels: &[u32]) -> Vec<usize> {

@@ -7,8 +7,8 @@
 //! Shapes: features `(N, D)`, projections `(N, P)`. Cost: two forward and backward passes
 //! and a `2N × 2N` similarity matrix a step.
 //!
-//! Defaults: two-layer projector with batch norm as in lightly's benchmarks; temperature 0.2
-//! for small data (solo-learn's CIFAR setting; the paper's 0.5 needs many epochs, 0.1 large batches).
+//! Defaults: two-layer projector with batch norm and temperature 0.1 as in lightly's benchmarks; with runs of a
+//! few epochs 0.1 learns faster than solo-learn's 0.2 (docs/BENCHMARKS.md), the paper's 0.5 needs many epochs.
 
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +36,7 @@ pub struct Config {
 impl Config {
     /// Defaults for such a dataset.
     pub fn for_dataset(facts: &DatasetFacts) -> Self {
-        Self { temperature: 0.2, hidden: facts.dim.max(128), projection: 128 }
+        Self { temperature: 0.1, hidden: facts.dim.max(128), projection: 128 }
     }
 
     /// Says what cannot work.
@@ -57,7 +57,7 @@ pub fn entry<B: Clone + 'static>() -> MethodEntry<B> {
         paper: "Chen et al. 2020, arXiv:2002.05709",
         summary: "two views of a sample attract, all others in the batch repel",
         build: |context| Ok(Box::new(SimClr::new(context)?)),
-        defaults: |facts| TrainDefaults { batch: 256.min(facts.samples), ..TrainDefaults::contrastive() },
+        defaults: |facts| TrainDefaults { batch: 256.min(facts.samples), ..TrainDefaults::contrastive(8e-3) },
         settings: |facts| settings::table(&Config::for_dataset(facts)),
     }
 }

@@ -26,7 +26,7 @@ pub fn section(report: &Report) -> Markup {
                     tr { th scope="row" { "Split" } td { @if split.official { "official" } @else { "our own" } @if !split.description.is_empty() { ": " (split.description) } } }
                     tr { th scope="row" { "Groups" } td { (groups(inventory)) } }
                     tr { th scope="row" { "Near-duplicates" } td { @match inventory.near_duplicates {
-                        Some(0) => "none found", Some(found) => { (counted(found, "sample")) " with a twin, kept on one side of the split" }, None => "not looked for" } } }
+                        Some(0) => "none found", Some(found) => { (counted(found, "sample")) " with a twin, kept on one side of the split" }, None => "none found (not looked for where the dataset brings its own split)" } } }
                     tr { th scope="row" { "Skipped files" } td { (count(inventory.skipped_total)) } }
                 } }
                 (classes(inventory))

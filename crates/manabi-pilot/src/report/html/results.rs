@@ -176,7 +176,7 @@ fn label_free(report: &Report) -> Markup {
                 table {
                     thead { tr { th scope="col" { "Figure" } th scope="col" { "Representation" } th scope="col" class="num" { "Value" } th scope="col" { "Meaning" } } }
                     tbody { @for one in &report.label_free { tr {
-                        td { (one.name) } td { (one.representation.name()) } td class="num" { (number(one.value)) } td class="words" { (one.meaning) }
+                        td { (one.name) } td { (if one.representation.is_ssl() { "Pre-trained encoder" } else { one.representation.name() }) } td class="num" { (number(one.value)) } td class="words" { (one.meaning) }
                     } } }
                 }
             }))
