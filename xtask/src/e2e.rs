@@ -33,6 +33,7 @@ pub fn run(args: &Args) -> Result<()> {
     let e2e = E2e { manabi: fs::canonicalize(target.join("release/manabi"))?, scratch: fs::canonicalize(scratch)? };
     e2e.the_built_in_study_ends_in_a_report()?;
     e2e.an_interrupted_run_ends_in_the_same_bytes()?;
+    e2e.every_verb_takes_what_the_one_before_left()?;
     e2e.bad_input_ends_in_a_sentence()?;
     let archive = args.data.join("image/fashion-mnist.tar.gz");
     if archive.is_file() {
@@ -40,7 +41,7 @@ pub fn run(args: &Args) -> Result<()> {
     } else {
         println!("skipped: {} is not here", archive.display());
     }
-    println!("4 passed, 0 failed");
+    println!("5 passed, 0 failed");
     Ok(())
 }
 
@@ -129,6 +130,30 @@ impl E2e {
         let Ok(entries) = fs::read_dir(self.scratch.join(run).join("checkpoints")) else { return 0 };
         let step = |name: String| name.strip_prefix("step-")?.parse::<u64>().ok();
         entries.flatten().filter_map(|e| step(e.file_name().to_string_lossy().into_owned())).max().unwrap_or(0)
+    }
+
+    /// The run that the interruptions were compared with goes on to embeddings, an evaluation, a classifier and its
+    /// predictions.
+    fn every_verb_takes_what_the_one_before_left(&self) -> Result<()> {
+        let data = ["synthetic", "--modality", "image"];
+        let run = |verb: &str, more: &[&str]| self.run(&[&[verb], &data[..], &["--quiet"], more].concat());
+        run("inspect", &[])?;
+        run("embed", &["--run", "whole", "--out", "whole.parquet"])?;
+        run("embed", &["--run", "whole", "--out", "whole.npy"])?;
+        let npy = fs::read(self.scratch.join("whole.npy"))?;
+        ensure!(
+            npy.starts_with(b"\x93NUMPY") && self.scratch.join("whole.parquet").is_file(),
+            "embeddings are written"
+        );
+        let evaluation: Value =
+            serde_json::from_str(&run("evaluate", &["--run", "whole", "--budget", "30s", "--json"])?)?;
+        ensure!(evaluation["rows"].as_array().is_some_and(|rows| rows.len() > 8), "the evaluation has its rows");
+        run("finetune", &["--run", "whole", "--out", "classifier"])?;
+        let predictions = run("predict", &["--model", "classifier"])?;
+        println!("  {} lines of predictions", predictions.lines().count());
+        ensure!(predictions.starts_with("id,label,probability\n"), "predictions are a CSV");
+        ensure!(predictions.lines().count() > 1000, "every picture has a prediction");
+        Ok(())
     }
 
     fn bad_input_ends_in_a_sentence(&self) -> Result<()> {

@@ -76,6 +76,10 @@ pub trait TokenEncoder<B> {
 
     /// Token features `(N, T, D)`, masked tokens replaced by a learnt mask token.
     fn masked_tokens(&self, batch: &B, mask: &Mask) -> Result<Tensor>;
+
+    /// Features `(N, V, D)` of some tokens alone, the others not even looked at; `rows` are their places among all
+    /// `N·T`, in order, `V` of each sample.
+    fn visible_tokens(&self, batch: &B, rows: &[u32]) -> Result<Tensor>;
 }
 
 /// Builds an encoder on a parameter store: the student's and the teacher's come from the same one.

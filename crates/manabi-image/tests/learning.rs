@@ -63,6 +63,31 @@ fn simclr_learns_from_pictures() {
 }
 
 #[test]
+fn vicreg_learns_from_pictures() {
+    learns("vicreg", "small", 32, 150, 0.08);
+}
+
+#[test]
+fn byol_learns_from_pictures() {
+    learns("byol", "small", 32, 500, 0.12);
+}
+
+#[test]
+fn swav_learns_from_pictures() {
+    learns("swav", "small", 32, 500, 0.12);
+}
+
+#[test]
+fn masked_prediction_learns_from_pictures() {
+    learns("masked", "vit-tiny", 16, 100, 0.03);
+}
+
+#[test]
+fn the_masked_autoencoder_learns_from_pictures() {
+    learns("mae", "vit-tiny", 16, 200, 0.03);
+}
+
+#[test]
 fn transformation_prediction_learns_from_pictures() {
     learns("transformation", "small", 32, 100, 0.03);
 }

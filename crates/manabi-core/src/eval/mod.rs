@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`features`] | a matrix of embeddings; standardisation and whitening |
 //! | [`knn`], [`linear`] | how much a label buys: cosine kNN vote, linear probe |
-//! | [`metrics`], [`statistics`] | how good, and how sure: scores, intervals, paired tests |
+//! | [`metrics`], [`statistics`], [`units`], [`sign_flip`] | how good, and how sure: scores, intervals, paired tests |
 //! | [`split`] | which rows may be used for what, without leaks |
 //! | [`unsupervised`] | what can be known without a label |
 //! | [`neighbors`], [`projection`] | what lies next to what: retrieval, near-duplicates, a map |
@@ -24,8 +24,10 @@ mod matrix;
 pub mod metrics;
 pub mod neighbors;
 pub mod projection;
+pub mod sign_flip;
 pub mod split;
 pub mod statistics;
+pub mod units;
 pub mod unsupervised;
 
 pub use embed::{embed, eval_batch, raw};

@@ -2,19 +2,19 @@
 //!
 //! The test rows are the same for all seeds, so a resample draws seeds, and one set of rows that all of them are scored
 //! on (Owen 2007, "The pigeonhole bootstrap"): drawing rows anew for each seed would count the test set several times
-//! and promise too narrow an interval. Percentile or BCa (Efron 1987, acceleration from a jackknife over seeds and
-//! over blocks of rows). With few seeds no bootstrap sees their whole spread: three make the interval a lower bound.
+//! and promise too narrow an interval. Rows of one group (a machine, a part, near-copies) are drawn as a whole, see
+//! [`Units`]. Percentile or BCa (Efron 1987, acceleration from a jackknife over seeds and over blocks of units). With
+//! few seeds no bootstrap sees their whole spread: three make the interval a lower bound.
 //!
-//! The test is a sign-flip permutation over rows: under "no difference" each row's difference (mean over seeds) is as
-//! likely with the other sign. Exact up to 20 rows that differ, and where all differences are of one size (then it is
-//! McNemar's binomial test); else Monte-Carlo with `p = (b + 1) / (B + 1)`.
+//! The test is a [`sign_flip`] permutation over the units' differences (mean over seeds, sum over rows).
 //!
 //! Cost: `resamples · seeds · rows`, in parallel; resample `i` has random stream `i`, whatever the number of threads.
 
-use rand::{Rng, RngCore, SeedableRng};
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
+use super::{sign_flip::sign_flip, units::Units};
 use crate::error::{Error, Result};
 
 /// How the interval is read off the resamples.
@@ -69,9 +69,9 @@ pub struct Paired {
 
 impl Bootstrap {
     /// The interval of a mean of scores (1 for right, 0 for wrong, or any other); `scores[seed][row]`.
-    pub fn mean(&self, scores: &[Vec<f64>]) -> Result<Interval> {
-        let rows = shape(scores)?;
-        self.statistic(scores.len(), rows, |seed, rows| {
+    pub fn mean(&self, scores: &[Vec<f64>], units: &Units) -> Result<Interval> {
+        shape(scores, units)?;
+        self.statistic(scores.len(), units, |seed, rows| {
             let scores = &scores[seed];
             rows.iter().map(|&row| scores[row as usize]).sum::<f64>() / rows.len() as f64
         })
@@ -82,15 +82,11 @@ impl Bootstrap {
     pub fn statistic(
         &self,
         seeds: usize,
-        rows: usize,
+        units: &Units,
         statistic: impl Fn(usize, &[u32]) -> f64 + Sync,
     ) -> Result<Interval> {
-        if seeds == 0
-            || rows == 0
-            || rows > u32::MAX as usize
-            || self.resamples < 20
-            || !(self.level > 0.0 && self.level < 1.0)
-        {
+        let rows = units.row_count();
+        if seeds == 0 || rows == 0 || self.resamples < 20 || !(self.level > 0.0 && self.level < 1.0) {
             return Err(Error::Config(format!(
                 "an interval of level {} from {} resamples of {seeds} seeds and {rows} rows",
                 self.level, self.resamples
@@ -102,11 +98,12 @@ impl Bootstrap {
         let mut draws: Vec<f64> = (0..self.resamples)
             .into_par_iter()
             .map_init(
-                || vec![0; rows],
+                || Vec::with_capacity(2 * rows),
                 |sample, i| {
                     let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
                     rng.set_stream(i as u64);
-                    sample.iter_mut().for_each(|row| *row = below(&mut rng, rows));
+                    sample.clear();
+                    (0..units.len()).for_each(|_| sample.extend(units.unit(below(&mut rng, units.len()) as usize)));
                     let mut times = vec![0.0; seeds];
                     (0..seeds).for_each(|_| times[below(&mut rng, seeds) as usize] += 1.0);
                     let drawn = times.iter().enumerate().filter(|(_, times)| **times > 0.0);
@@ -123,7 +120,7 @@ impl Bootstrap {
             let share = (less + 0.5 * equal) / draws.len() as f64;
             let bound = 0.5 / draws.len() as f64;
             let bias = quantile(share.clamp(bound, 1.0 - bound));
-            let acceleration = acceleration(&by_seed, rows, &statistic);
+            let acceleration = acceleration(&by_seed, units, &statistic);
             let shifted = |tail: f64| {
                 let z = bias + quantile(tail);
                 cumulative(bias + z / (1.0 - acceleration * z).max(0.1))
@@ -134,70 +131,28 @@ impl Bootstrap {
     }
 
     /// Compares two representations, scored on the same seeds and test rows: `scores[seed][row]`.
-    pub fn paired(&self, first: &[Vec<f64>], second: &[Vec<f64>]) -> Result<Paired> {
-        let rows = shape(first)?;
-        if shape(second)? != rows || first.len() != second.len() {
+    pub fn paired(&self, first: &[Vec<f64>], second: &[Vec<f64>], units: &Units) -> Result<Paired> {
+        let rows = units.row_count();
+        shape(first, units)?;
+        shape(second, units)?;
+        if first.len() != second.len() {
             return Err(Error::Data("a paired test needs the same seeds and rows on both sides".into()));
         }
         let minus = |(a, b): (&Vec<f64>, &Vec<f64>)| a.iter().zip(b).map(|(a, b)| a - b).collect();
         let by_seed: Vec<Vec<f64>> = first.iter().zip(second).map(minus).collect();
         let by_row: Vec<f64> =
             (0..rows).map(|row| by_seed.iter().map(|d| d[row]).sum::<f64>() / by_seed.len() as f64).collect();
-        let (p, exact) = sign_flip(&by_row, 10 * self.resamples, self.seed);
-        Ok(Paired { difference: self.mean(&by_seed)?, p, exact })
+        let (p, exact) = sign_flip(&units.sums(&by_row), 10 * self.resamples, self.seed);
+        Ok(Paired { difference: self.mean(&by_seed, units)?, p, exact })
     }
 }
 
-/// The two-sided p of a sign-flip test that the differences are symmetric about 0, and whether it is exact.
-pub fn sign_flip(differences: &[f64], resamples: usize, seed: u64) -> (f64, bool) {
-    let d: Vec<f64> = differences.iter().copied().filter(|d| d.abs() > 1e-12).collect();
-    let observed = d.iter().sum::<f64>().abs() * (1.0 - 1e-9);
-    if d.is_empty() {
-        return (1.0, true);
-    }
-    if d.iter().all(|x| (x.abs() - d[0].abs()).abs() < 1e-12) {
-        let positive = d.iter().filter(|x| **x > 0.0).count();
-        return (binomial(d.len(), positive.min(d.len() - positive)), true);
-    }
-    if d.len() <= 20 {
-        // Sums of all sign patterns with the first sign fixed; the other half mirrors them.
-        let sums = d[1..].iter().fold(vec![d[0]], |sums, x| sums.iter().flat_map(|s| [s + x, s - x]).collect());
-        return (sums.iter().filter(|s| s.abs() >= observed).count() as f64 / sums.len() as f64, true);
-    }
-    let as_large = (0..resamples)
-        .into_par_iter()
-        .filter(|&i| {
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            rng.set_stream(i as u64);
-            let mut sum = 0.0;
-            for chunk in d.chunks(64) {
-                let bits = rng.next_u64();
-                sum +=
-                    chunk.iter().enumerate().map(|(bit, x)| x * (1.0 - 2.0 * ((bits >> bit) & 1) as f64)).sum::<f64>();
-            }
-            sum.abs() >= observed
-        })
-        .count();
-    ((as_large as f64 + 1.0) / (resamples as f64 + 1.0), false)
-}
-
-/// `2 P(X <= least)` of a fair coin tossed `n` times.
-fn binomial(n: usize, least: usize) -> f64 {
-    let mut log = -(n as f64) * std::f64::consts::LN_2;
-    let mut sum = log.exp();
-    for i in 0..least {
-        log += ((n - i) as f64 / (i + 1) as f64).ln();
-        sum += log.exp();
-    }
-    (2.0 * sum).min(1.0)
-}
-
-fn shape(scores: &[Vec<f64>]) -> Result<usize> {
-    let rows = scores.first().map_or(0, Vec::len);
-    if rows == 0 || scores.iter().any(|s| s.len() != rows || s.iter().any(|x| !x.is_finite())) {
+fn shape(scores: &[Vec<f64>], units: &Units) -> Result<()> {
+    let rows = units.row_count();
+    if scores.is_empty() || rows == 0 || scores.iter().any(|s| s.len() != rows || s.iter().any(|x| !x.is_finite())) {
         return Err(Error::Data("scores must be finite, and each seed must score the same test rows".into()));
     }
-    Ok(rows)
+    Ok(())
 }
 
 fn average(values: &[f64]) -> f64 {
@@ -209,14 +164,15 @@ fn below(rng: &mut ChaCha8Rng, n: usize) -> u32 {
     ((u128::from(rng.random::<u64>()) * n as u128) >> 64) as u32
 }
 
-/// Efron's acceleration, from leaving out each seed, and each of up to 100 blocks of rows.
-fn acceleration(by_seed: &[f64], rows: usize, statistic: &(impl Fn(usize, &[u32]) -> f64 + Sync)) -> f64 {
-    let (seeds, blocks) = (by_seed.len(), rows.min(100));
+/// Efron's acceleration, from leaving out each seed, and each of up to 100 blocks of units.
+fn acceleration(by_seed: &[f64], units: &Units, statistic: &(impl Fn(usize, &[u32]) -> f64 + Sync)) -> f64 {
+    let (seeds, blocks) = (by_seed.len(), units.len().min(100));
     let total: f64 = by_seed.iter().sum();
-    let without_rows: Vec<f64> = (0..if rows > 1 { blocks } else { 0 })
+    let without_rows: Vec<f64> = (0..if blocks > 1 { blocks } else { 0 })
         .into_par_iter()
         .map(|block| {
-            let kept: Vec<u32> = (0..rows as u32).filter(|&row| row as usize % blocks != block).collect();
+            let others = (0..units.len()).filter(|unit| unit % blocks != block);
+            let kept: Vec<u32> = others.flat_map(|unit| units.unit(unit).iter().copied()).collect();
             (0..seeds).map(|seed| statistic(seed, &kept)).sum::<f64>() / seeds as f64
         })
         .collect();
@@ -270,11 +226,15 @@ mod tests {
         (0..rows).map(|_| f64::from(rng.random::<f64>() < share)).collect()
     }
 
+    fn rows(rows: usize) -> Units {
+        Units::rows(rows).unwrap()
+    }
+
     #[test]
     fn one_seed_gives_the_interval_of_a_proportion() {
         for method in [Method::Percentile, Method::Bca] {
             let scores = vec![coin(2000, 0.8, 1)];
-            let interval = Bootstrap { method, ..Bootstrap::default() }.mean(&scores).unwrap();
+            let interval = Bootstrap { method, ..Bootstrap::default() }.mean(&scores, &rows(2000)).unwrap();
             let half = 1.96 * (interval.mean * (1.0 - interval.mean) / 2000.0).sqrt();
             assert!((interval.high - interval.mean - half).abs() < 0.15 * half, "{interval:?}");
             assert!((interval.mean - interval.low - half).abs() < 0.15 * half, "{interval:?}");
@@ -287,52 +247,52 @@ mod tests {
     #[test]
     fn bca_is_that_of_scipy_on_a_skewed_sample() {
         let x: Vec<f64> = (0..40).map(|i| (f64::from(i * i).sin() * 2.0).exp()).collect();
-        let interval = Bootstrap { resamples: 20_000, ..Bootstrap::default() }.mean(&[x]).unwrap();
+        let interval = Bootstrap { resamples: 20_000, ..Bootstrap::default() }.mean(&[x], &rows(40)).unwrap();
         assert!((interval.low - 1.3137).abs() < 0.03 && (interval.high - 2.9140).abs() < 0.03, "{interval:?}");
     }
 
     #[test]
     fn copies_of_a_seed_do_not_narrow_the_interval_and_different_seeds_widen_it() {
-        let width = |scores: &[Vec<f64>]| Bootstrap::default().mean(scores).map(|i| i.high - i.low).unwrap();
+        let width =
+            |scores: &[Vec<f64>]| Bootstrap::default().mean(scores, &rows(1000)).map(|i| i.high - i.low).unwrap();
         let one = coin(1000, 0.7, 2);
         let alone = width(std::slice::from_ref(&one));
         assert!((width(&vec![one.clone(); 5]) / alone - 1.0).abs() < 0.1);
         assert!(width(&[coin(1000, 0.9, 1), coin(1000, 0.5, 2), coin(1000, 0.7, 3)]) > 2.0 * alone);
     }
 
-    // from scipy.stats import binomtest, permutation_test
-    // print(binomtest(3, 15).pvalue)
-    // print(permutation_test(([3, -1, 2, 4, -.5, 2, 1],), np.mean, permutation_type="samples").pvalue)
-    #[test]
-    fn exact_tests_are_those_of_scipy() {
-        let signs: Vec<f64> = (0..40)
-            .map(|i| {
-                if i < 12 {
-                    1.0
-                } else if i < 15 {
-                    -1.0
-                } else {
-                    0.0
-                }
-            })
-            .collect();
-        let (p, exact) = sign_flip(&signs, 10, 0);
-        assert!(exact && (p - 0.03515625).abs() < 1e-12);
-        let (p, exact) = sign_flip(&[3.0, -1.0, 2.0, 4.0, -0.5, 2.0, 1.0], 10, 0);
-        assert!(exact && (p - 0.09375).abs() < 1e-12, "{p}");
-    }
-
     #[test]
     fn a_difference_is_found_only_where_there_is_one() {
         let seeds = |share, from| (from..from + 3).map(|s| coin(500, share, s)).collect::<Vec<_>>();
         let settings = Bootstrap::default();
-        let same = settings.paired(&seeds(0.7, 0), &seeds(0.7, 10)).unwrap();
+        let same = settings.paired(&seeds(0.7, 0), &seeds(0.7, 10), &rows(500)).unwrap();
         assert!(same.p > 0.05 && !same.exact && same.difference.low < 0.0 && same.difference.high > 0.0, "{same:?}");
-        let better = settings.paired(&seeds(0.8, 0), &seeds(0.7, 10)).unwrap();
+        let better = settings.paired(&seeds(0.8, 0), &seeds(0.7, 10), &rows(500)).unwrap();
         assert!(better.p < 0.001 && better.difference.low > 0.0, "{better:?}");
-        assert_eq!(better, settings.paired(&seeds(0.8, 0), &seeds(0.7, 10)).unwrap());
-        let none = settings.paired(&seeds(0.8, 0), &seeds(0.8, 0)).unwrap();
+        assert_eq!(better, settings.paired(&seeds(0.8, 0), &seeds(0.7, 10), &rows(500)).unwrap());
+        let none = settings.paired(&seeds(0.8, 0), &seeds(0.8, 0), &rows(500)).unwrap();
         assert_eq!((none.p, none.difference.low, none.difference.high), (1.0, 0.0, 0.0));
-        assert!(settings.paired(&[], &[]).is_err());
+        assert!(settings.paired(&[], &[], &rows(500)).is_err());
+    }
+
+    #[test]
+    fn ten_copies_of_each_row_are_no_more_evidence_than_one() {
+        // The mean of 100 rows, each there ten times: by group the interval is that of 100 rows, by row a third of it.
+        let once = coin(100, 0.6, 5);
+        let copied: Vec<f64> = once.iter().flat_map(|x| [*x; 10]).collect();
+        let groups: Vec<u64> = (0..1000).map(|row| row / 10).collect();
+        let settings = Bootstrap::default();
+        let width = |interval: Interval| interval.high - interval.low;
+        let alone = width(settings.mean(std::slice::from_ref(&once), &rows(100)).unwrap());
+        let grouped = width(settings.mean(std::slice::from_ref(&copied), &Units::groups(&groups).unwrap()).unwrap());
+        let naive = width(settings.mean(std::slice::from_ref(&copied), &rows(1000)).unwrap());
+        assert!((grouped / alone - 1.0).abs() < 0.1, "{grouped} against {alone}");
+        assert!(naive < 0.5 * alone, "{naive} against {alone}");
+        // The same holds for the paired test.
+        let zero = [vec![0.5; 1000]];
+        let by_group = settings.paired(std::slice::from_ref(&copied), &zero, &Units::groups(&groups).unwrap()).unwrap();
+        let by_row = settings.paired(&[copied], &zero, &rows(1000)).unwrap();
+        let single = settings.paired(&[once], &[vec![0.5; 100]], &rows(100)).unwrap();
+        assert!((by_group.p - single.p).abs() < 1e-9 && by_row.p < by_group.p, "{by_group:?} {by_row:?} {single:?}");
     }
 }

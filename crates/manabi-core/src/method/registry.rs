@@ -82,6 +82,7 @@ pub fn methods<B: Clone + 'static>() -> Vec<MethodEntry<B>> {
         instance::vicreg::entry(),
         clustering::swav::entry(),
         masked::reconstruction::entry(),
+        masked::autoencoder::entry(),
         transformation::prediction::entry(),
         supervised::entry(),
     ]

@@ -6,6 +6,7 @@ mod layer_norm;
 mod linear;
 mod mlp;
 mod params;
+mod positions;
 mod residual;
 mod transformer;
 
@@ -15,5 +16,6 @@ pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use mlp::{Mlp, MlpConfig};
 pub use params::{Init, Params, Role};
+pub use positions::grid_positions;
 pub use residual::{BasicBlock, Bottleneck, Residual};
 pub use transformer::{Transformer, TransformerConfig};

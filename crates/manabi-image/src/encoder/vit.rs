@@ -13,6 +13,7 @@ use manabi_core::{
     encoder::{Encoder, Mask, Mode, Targets, TokenEncoder},
     nn::{Conv2d, Init, Params, Role, Transformer, TransformerConfig},
 };
+use manabi_kernels::index::gather_rows;
 
 /// What a ViT is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,5 +154,15 @@ impl TokenEncoder<Tensor> for Vit {
         let seen = masked.affine(-1.0, 1.0)?;
         let mixed = (embedded.broadcast_mul(&seen)? + masked.broadcast_mul(&self.mask_token)?)?;
         self.encode(&mixed)
+    }
+
+    fn visible_tokens(&self, batch: &Tensor, rows: &[u32]) -> Result<Tensor> {
+        let placed = self.embed(batch)?.broadcast_add(&self.positions)?; // (N, T, D)
+        let (n, t, d) = placed.dims3()?;
+        if n == 0 || rows.is_empty() || !rows.len().is_multiple_of(n) {
+            return Err(Error::config(format!("{} seen tokens cannot be shared out over {n} pictures", rows.len())));
+        }
+        let seen = gather_rows(&placed.reshape((n * t, d))?, rows)?;
+        self.blocks.forward(&seen.reshape((n, rows.len() / n, d))?, None)
     }
 }

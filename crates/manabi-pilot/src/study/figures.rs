@@ -2,11 +2,11 @@
 //!
 //! A test row scores 1 where the prediction is right, weighted by its class where the metric is
 //! balanced accuracy, so that every figure is a mean over test rows and seeds and can be
-//! bootstrapped and paired.
+//! bootstrapped and paired, group by group where rows have groups.
 
 use manabi_core::{
     Result,
-    eval::{metrics::Metric, statistics::Bootstrap},
+    eval::{metrics::Metric, statistics::Bootstrap, units::Units},
 };
 
 use super::{cells::Cell, labelled::Labelled};
@@ -15,10 +15,11 @@ use crate::report::{Comparison, Representation, Row};
 /// The report's rows, by budget, baselines first.
 pub fn rows(cells: &[Cell], data: &Labelled, metric: Metric, bootstrap: &Bootstrap) -> Result<Vec<Row>> {
     let weights = weights(&data.truth, metric);
+    let units = units(data)?;
     let mut rows = Vec::with_capacity(cells.len());
     for cell in ordered(cells) {
         let level = &data.levels[cell.level];
-        let interval = bootstrap.mean(&scores(cell, &data.truth, &weights))?;
+        let interval = bootstrap.mean(&scores(cell, &data.truth, &weights), &units)?;
         rows.push(Row {
             representation: cell.representation,
             method: cell.method.clone(),
@@ -36,6 +37,7 @@ pub fn rows(cells: &[Cell], data: &Labelled, metric: Metric, bootstrap: &Bootstr
 /// Every self-supervised row against every baseline at the same budget.
 pub fn comparisons(cells: &[Cell], data: &Labelled, metric: Metric, bootstrap: &Bootstrap) -> Result<Vec<Comparison>> {
     let weights = weights(&data.truth, metric);
+    let units = units(data)?;
     let mut all = Vec::new();
     for a in ordered(cells).into_iter().filter(|c| c.representation.is_ssl()) {
         for b in ordered(cells).into_iter().filter(|c| c.level == a.level && !c.representation.is_ssl()) {
@@ -43,7 +45,7 @@ pub fn comparisons(cells: &[Cell], data: &Labelled, metric: Metric, bootstrap: &
             // A probe with all labels has one result; a training beside it has several.
             let first = repeated(scores(a, &data.truth, &weights), seeds);
             let second = repeated(scores(b, &data.truth, &weights), seeds);
-            let paired = bootstrap.paired(&first, &second)?;
+            let paired = bootstrap.paired(&first, &second, &units)?;
             let level = &data.levels[a.level];
             all.push(Comparison {
                 a: a.representation,
@@ -56,12 +58,21 @@ pub fn comparisons(cells: &[Cell], data: &Labelled, metric: Metric, bootstrap: &
                 low: paired.difference.low,
                 high: paired.difference.high,
                 p: Some(paired.p),
-                pairs: data.truth.len(),
-                test: "paired sign-flip test over test rows".into(),
+                pairs: units.len(),
+                test: if data.test_groups.is_some() {
+                    "paired sign-flip test over groups of test rows".into()
+                } else {
+                    "paired sign-flip test over test rows".into()
+                },
             });
         }
     }
     Ok(all)
+}
+
+/// What is drawn as a whole: groups of test rows, or rows.
+fn units(data: &Labelled) -> Result<Units> {
+    Units::of(data.truth.len(), data.test_groups.as_deref())
 }
 
 fn ordered(cells: &[Cell]) -> Vec<&Cell> {
@@ -129,5 +140,17 @@ mod tests {
         let against = |r| all.iter().find(|c| c.b == r).unwrap().difference;
         assert!((against(Representation::Raw) - 1.0).abs() < 1e-12);
         assert!((against(Representation::Supervised) - 0.25).abs() < 1e-12);
+    }
+
+    #[test]
+    fn copies_in_one_group_widen_the_interval() {
+        let labels = |groups| Labelled { truth: vec![0; 60], test_groups: groups, ..data() };
+        let predictions: Vec<u32> = (0..60).map(|row| u32::from(row / 10 % 2 == 0)).collect();
+        let cells = [cell(Representation::Raw, vec![predictions])];
+        let width = |groups| {
+            let row = rows(&cells, &labels(groups), Metric::Accuracy, &Bootstrap::default()).unwrap().remove(0);
+            row.high - row.low
+        };
+        assert!(width(Some((0..60).map(|row| row / 10).collect())) > 1.5 * width(None));
     }
 }

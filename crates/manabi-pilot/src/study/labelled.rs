@@ -46,6 +46,8 @@ pub struct Labelled {
     pub test: Vec<usize>,
     /// Their labels.
     pub truth: Vec<u32>,
+    /// Their groups, where there are any: rows of one group are one piece of evidence.
+    pub test_groups: Option<Vec<u64>>,
     /// Label budgets, smallest first.
     pub levels: Vec<Level>,
 }
@@ -55,7 +57,9 @@ impl Labelled {
     pub fn draw(records: &[Record], parts: &Parts, seeds: usize, seed: u64) -> Result<Self> {
         let (rows, labels) = parts.labelled(records);
         let groups = groups_of(records, &rows);
-        let (test, truth) = parts.test.iter().filter_map(|&i| Some((i, records[i].label?))).unzip();
+        let (test, truth): (Vec<usize>, Vec<u32>) =
+            parts.test.iter().filter_map(|&i| Some((i, records[i].label?))).unzip();
+        let test_groups = groups_of(records, &test);
         let options: Vec<Option<u32>> = labels.iter().copied().map(Some).collect();
         let mut classes = labels.clone();
         classes.sort_unstable();
@@ -75,7 +79,7 @@ impl Labelled {
                 break;
             }
         }
-        Ok(Self { rows, labels, groups, test, truth, levels })
+        Ok(Self { rows, labels, groups, test, truth, test_groups, levels })
     }
 
     /// Labels of some positions.

@@ -10,14 +10,15 @@
 //! Defaults: ratio 0.6 in blocks (SimMIM); AdamW (0.9, 0.95), weight decay 0.05 (MAE). The
 //! encoder must see tokens (a Transformer); others are refused with the names that do.
 
-use candle_core::{D, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::mask::grid_mask;
+use super::{
+    error::{masked_error, no_tokens},
+    mask::grid_mask,
+};
 use crate::{
     Error, Result,
-    encoder::{Encoder, Targets},
-    loss::{cross_entropy, masked_mse},
+    encoder::Encoder,
     method::{BuildContext, DatasetFacts, Family, Loss, Method, MethodEntry, Step, TrainDefaults, ViewPlan, settings},
     modality::ViewKind,
     nn::Linear,
@@ -54,10 +55,10 @@ impl Config {
 pub fn entry<B: Clone + 'static>() -> MethodEntry<B> {
     MethodEntry {
         name: "masked",
-        aliases: &["simmim", "mae"],
+        aliases: &["simmim"],
         family: Family::Masked,
-        paper: "Xie et al. 2022, arXiv:2111.09886; He et al. 2022, arXiv:2111.06377",
-        summary: "fill in hidden tokens (needs a Transformer encoder)",
+        paper: "Xie et al. 2022, arXiv:2111.09886",
+        summary: "fill in hidden tokens that the encoder sees as blanks (Transformer)",
         build: |context| Ok(Box::new(Reconstruction::new(context)?)),
         defaults: |facts| TrainDefaults { batch: 128.min(facts.samples), ..TrainDefaults::transformer() },
         settings: |facts| settings::table(&Config::for_dataset(facts)),
@@ -80,12 +81,6 @@ impl Reconstruction {
     }
 }
 
-fn no_tokens() -> Error {
-    Error::config(
-        "masked prediction needs an encoder of tokens: choose a Transformer with --encoder, or another method",
-    )
-}
-
 impl<B: Clone + 'static> Method<B> for Reconstruction {
     fn name(&self) -> &'static str {
         "masked"
@@ -105,22 +100,8 @@ impl<B: Clone + 'static> Method<B> for Reconstruction {
         let mask = grid_mask(step.seed, step.index, step.samples, grid, self.config.block, self.config.ratio, device)?;
         let hidden = tokens.masked_tokens(batch, &mask)?; // (N, T, D)
         let prediction = self.decoder.forward(&hidden)?; // (N, T, C)
-        let value = match tokens.targets(batch)? {
-            Targets::Continuous(target) => masked_mse(&prediction, &target, &mask.masked)?,
-            Targets::Discrete { ids, .. } => masked_cross_entropy(&prediction, &ids, &mask.masked)?,
-        };
+        let value = masked_error(&prediction, &tokens.targets(batch)?, &mask)?;
         let features = hidden.detach().mean(1)?;
         Ok(Loss { value, features, second: None, metrics: Vec::new() })
     }
-}
-
-/// Cross-entropy of the masked tokens alone.
-fn masked_cross_entropy(logits: &Tensor, ids: &Tensor, mask: &Tensor) -> Result<Tensor> {
-    let hidden = mask.flatten_all()?.to_vec1::<f32>()?;
-    let rows: Vec<u32> = (0..hidden.len() as u32).filter(|&i| hidden[i as usize] > 0.5).collect();
-    let logits = logits.flatten_to(1)?;
-    let ids = ids.flatten_all()?.to_vec1::<u32>()?;
-    let labels: Vec<u32> = rows.iter().map(|&i| ids[i as usize]).collect();
-    let logits = logits.index_select(&Tensor::new(rows, logits.device())?, D::Minus2)?;
-    cross_entropy(&logits, &labels, 0.0)
 }
