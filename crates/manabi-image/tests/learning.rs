@@ -84,7 +84,7 @@ fn masked_prediction_learns_from_pictures() {
 
 #[test]
 fn the_masked_autoencoder_learns_from_pictures() {
-    learns("mae", "vit-tiny", 16, 200, 0.03);
+    learns("mae", "vit-tiny", 32, 600, 0.03);
 }
 
 #[test]

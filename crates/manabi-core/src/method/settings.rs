@@ -37,10 +37,12 @@ pub struct TrainDefaults {
 
 impl TrainDefaults {
     /// Instance discrimination and clustering: LARS is for batches of thousands; at a few hundred
-    /// AdamW learns fastest per step (see docs/BENCHMARKS.md).
-    pub fn contrastive(lr: f64) -> Self {
+    /// AdamW learns fastest per step (see docs/BENCHMARKS.md). A batch is 256, less where that would leave fewer than
+    /// eight steps an epoch: on some hundred samples it is the number of steps that is short.
+    pub fn contrastive(lr: f64, samples: usize) -> Self {
+        let batch = (samples / 8).clamp(32, 256).min(samples);
         let optimizer = OptimizerConfig::Adamw { lr, beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 1e-2 };
-        Self { optimizer, batch: 256, warmup: 0.05, clip: 0.0 }
+        Self { optimizer, batch, warmup: 0.05, clip: 0.0 }
     }
 
     /// Classifiers: SGD with Nesterov momentum 0.9.
@@ -100,6 +102,12 @@ mod tests {
 
     fn apply(text: &str) -> Result<Config> {
         Overrides(text.parse().unwrap()).apply("simclr", &Config { temperature: 0.5, hidden: 64 })
+    }
+
+    #[test]
+    fn few_samples_are_trained_on_in_small_batches() {
+        let batch = |samples| TrainDefaults::contrastive(1e-3, samples).batch;
+        assert_eq!([batch(20), batch(100), batch(600), batch(2048), batch(60_000)], [20, 32, 75, 256, 256]);
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub fn entry<B: Clone + 'static>() -> MethodEntry<B> {
         paper: "Caron et al. 2020, arXiv:2006.09882",
         summary: "predict the cluster of the other view; clusters are used equally",
         build: |context| Ok(Box::new(SwAv::new(context)?)),
-        defaults: |facts| TrainDefaults { batch: 256.min(facts.samples), ..TrainDefaults::contrastive(8e-3) },
+        defaults: |facts| TrainDefaults::contrastive(8e-3, facts.samples),
         settings: |facts| settings::table(&Config::for_dataset(facts)),
     }
 }

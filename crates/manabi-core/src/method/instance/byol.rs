@@ -65,7 +65,7 @@ pub fn entry<B: Clone + 'static>() -> MethodEntry<B> {
         paper: "Grill et al. 2020, arXiv:2006.07733",
         summary: "predict what a slowly moving teacher sees in the other view",
         build: |context| Ok(Box::new(Byol::new(context)?)),
-        defaults: |facts| TrainDefaults { batch: 256.min(facts.samples), ..TrainDefaults::contrastive(8e-3) },
+        defaults: |facts| TrainDefaults::contrastive(8e-3, facts.samples),
         settings: |facts| settings::table(&Config::for_dataset(facts)),
     }
 }

@@ -57,7 +57,7 @@ pub fn entry<B: Clone + 'static>() -> MethodEntry<B> {
         paper: "Chen et al. 2020, arXiv:2002.05709",
         summary: "two views of a sample attract, all others in the batch repel",
         build: |context| Ok(Box::new(SimClr::new(context)?)),
-        defaults: |facts| TrainDefaults { batch: 256.min(facts.samples), ..TrainDefaults::contrastive(8e-3) },
+        defaults: |facts| TrainDefaults::contrastive(8e-3, facts.samples),
         settings: |facts| settings::table(&Config::for_dataset(facts)),
     }
 }

@@ -61,7 +61,7 @@ pub fn entry<B: Clone + 'static>() -> MethodEntry<B> {
         paper: "Bardes et al. 2022, arXiv:2105.04906",
         summary: "views agree, features keep their variance and are decorrelated",
         build: |context| Ok(Box::new(VicReg::new(context)?)),
-        defaults: |facts| TrainDefaults { batch: 256.min(facts.samples), ..TrainDefaults::contrastive(8e-3) },
+        defaults: |facts| TrainDefaults::contrastive(8e-3, facts.samples),
         settings: |facts| settings::table(&Config::for_dataset(facts)),
     }
 }

@@ -26,6 +26,7 @@ use crate::{
     method::{BuildContext, DatasetFacts, Family, Loss, Method, MethodEntry, Step, TrainDefaults, ViewPlan, settings},
     modality::ViewKind,
     nn::{Init, Linear, Role, Transformer, TransformerConfig, grid_positions},
+    optim::OptimizerConfig,
 };
 
 /// Settings of the masked autoencoder.
@@ -67,7 +68,11 @@ pub fn entry<B: Clone + 'static>() -> MethodEntry<B> {
         paper: "He et al. 2022, arXiv:2111.06377",
         summary: "fill in hidden tokens from the seen ones alone (Transformer)",
         build: |context| Ok(Box::new(Autoencoder::new(context)?)),
-        defaults: |facts| TrainDefaults { batch: 128.min(facts.samples), ..TrainDefaults::transformer() },
+        defaults: |facts| TrainDefaults {
+            batch: 128.min(facts.samples),
+            optimizer: OptimizerConfig::Adamw { lr: 1e-3, beta1: 0.9, beta2: 0.95, eps: 1e-8, weight_decay: 0.05 },
+            ..TrainDefaults::transformer()
+        },
         settings: |facts| settings::table(&Config::for_dataset(facts)),
     }
 }
