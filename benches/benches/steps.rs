@@ -15,7 +15,7 @@ use manabi::{
     image::{ImageConfig, ImageModality},
 };
 
-const METHODS: [(&str, &str); 7] = [
+const METHODS: [(&str, &str); 8] = [
     ("simclr", "small"),
     ("byol", "small"),
     ("vicreg", "small"),
@@ -23,6 +23,7 @@ const METHODS: [(&str, &str); 7] = [
     ("transformation", "small"),
     ("supervised", "small"),
     ("masked", "vit-tiny"),
+    ("mae", "vit-tiny"),
 ];
 
 fn main() {
