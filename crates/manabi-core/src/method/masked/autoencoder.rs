@@ -17,8 +17,8 @@ use manabi_kernels::index::gather_rows;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    error::{masked_error, no_tokens},
     mask::grid_mask,
+    shared::{masked_error, no_tokens, one_view},
 };
 use crate::{
     Error, Result,
@@ -142,9 +142,7 @@ impl<B: Clone + 'static> Method<B> for Autoencoder {
     }
 
     fn loss(&mut self, encoder: &dyn Encoder<B>, views: &[B], step: &Step) -> Result<Loss> {
-        let [batch] = views else {
-            return Err(Error::config(format!("masked prediction takes 1 view, not {}", views.len())));
-        };
+        let batch = one_view(views)?;
         let tokens = encoder.tokens().ok_or_else(no_tokens)?;
         let grid = tokens.token_grid(batch)?;
         let device = self.mask_token.device();

@@ -13,8 +13,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    error::{masked_error, no_tokens},
     mask::grid_mask,
+    shared::{masked_error, no_tokens, one_view},
 };
 use crate::{
     Error, Result,
@@ -91,9 +91,7 @@ impl<B: Clone + 'static> Method<B> for Reconstruction {
     }
 
     fn loss(&mut self, encoder: &dyn Encoder<B>, views: &[B], step: &Step) -> Result<Loss> {
-        let [batch] = views else {
-            return Err(Error::config(format!("masked prediction takes 1 view, not {}", views.len())));
-        };
+        let batch = one_view(views)?;
         let tokens = encoder.tokens().ok_or_else(no_tokens)?;
         let device = self.decoder.weight().device();
         let grid = tokens.token_grid(batch)?;

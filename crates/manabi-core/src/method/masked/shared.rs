@@ -1,4 +1,4 @@
-//! The error of a prediction at hidden tokens, for both kinds of target.
+//! What the methods of this family share: the one view that they take, and the error at hidden tokens.
 
 use candle_core::{D, Tensor};
 
@@ -13,6 +13,14 @@ pub(super) fn no_tokens() -> Error {
     Error::config(
         "masked prediction needs an encoder of tokens: choose a Transformer with --encoder, or another method",
     )
+}
+
+/// The one view that masked prediction takes.
+pub(super) fn one_view<B>(views: &[B]) -> Result<&B> {
+    match views {
+        [batch] => Ok(batch),
+        _ => Err(Error::config(format!("masked prediction takes 1 view, not {}", views.len()))),
+    }
 }
 
 /// Squared error of continuous targets, cross-entropy of discrete ones, at the hidden tokens alone.
