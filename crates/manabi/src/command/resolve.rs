@@ -86,7 +86,9 @@ fn names() -> String {
 
 /// The last part of a path as a word for folders and reports.
 pub fn short_name(path: &Path) -> String {
-    let name = path.canonicalize().ok().and_then(|p| Some(p.file_stem()?.to_string_lossy().into_owned()));
+    // What is no path is the name of a dataset.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     name.unwrap_or_else(|| "data".into())
         .chars()
         .map(|c| if c.is_alphanumeric() || c == '-' || c == '_' { c } else { '-' })
