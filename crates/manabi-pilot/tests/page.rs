@@ -22,7 +22,7 @@ fn text_from_data_is_escaped_everywhere() {
     report.metric = evil.into();
     report.warnings.push(evil.into());
     report.rows.iter_mut().for_each(|row| row.method = evil.into());
-    report.inventory.classes.push(ClassCount { name: evil.into(), count: 3 });
+    report.inventory.classes.push(ClassCount { name: evil.into(), count: 3, distinct: None });
     report.inventory.skipped.push(Skipped { path: evil.into(), reason: evil.into() });
     report.embedding_map.points.push(MapPoint { x: 0.0, y: 0.0, label: Some(evil.into()), id: evil.into() });
     report.next[0].command = evil.into();

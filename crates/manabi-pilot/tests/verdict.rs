@@ -1,7 +1,7 @@
 //! The verdict claims no more than the rows, the comparisons and the monitor bear out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use manabi_pilot::report::verdict::judge;
+use manabi_pilot::report::verdict::{judge, risk_sentence};
 use manabi_pilot::report::*;
 use proptest::prelude::*;
 
@@ -157,10 +157,23 @@ fn without_labels_nothing_is_claimed() {
 fn few_samples_labels_and_seeds_are_risks() {
     let mut report = report(WIN, WIN);
     report.inventory.samples = 120;
-    report.inventory.classes = vec![ClassCount { name: "rare".into(), count: 3 }];
+    report.inventory.classes = vec![ClassCount { name: "rare".into(), count: 3, distinct: None }];
     report.rows[0].seeds = 1;
     let risks = judge(&report).risks;
     assert_eq!(risks.len(), 3, "{risks:?}");
+}
+
+#[test]
+fn many_copies_of_few_things_are_a_risk_that_names_the_poorest_class() {
+    let mut report = report(WIN, WIN);
+    (report.inventory.samples, report.inventory.distinct) = (792, Some(248));
+    let class = |name: &str, count, distinct| ClassCount { name: name.into(), count, distinct: Some(distinct) };
+    report.inventory.classes = vec![class("free", 400, 150), class("fray", 32, 8)];
+    let risks = judge(&report).risks;
+    let found = risks.iter().find(|risk| matches!(risk, Risk::FewThings { .. })).map(risk_sentence).unwrap();
+    assert!(found.contains("792") && found.contains("248") && found.contains("\"fray\": 8"), "{found}");
+    report.inventory.distinct = Some(700);
+    assert!(!judge(&report).risks.iter().any(|risk| matches!(risk, Risk::FewThings { .. })));
 }
 
 #[test]

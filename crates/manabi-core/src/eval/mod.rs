@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`features`] | a matrix of embeddings; standardisation and whitening |
 //! | [`knn`], [`linear`] | how much a label buys: cosine kNN vote, linear probe |
+//! | [`classifier`], [`recipe`] | the same for training end to end, from scratch or from a pre-trained encoder |
 //! | [`metrics`], [`statistics`], [`units`], [`sign_flip`] | how good, and how sure: scores, intervals, paired tests |
 //! | [`split`] | which rows may be used for what, without leaks |
 //! | [`unsupervised`] | what can be known without a label |
@@ -24,6 +25,7 @@ mod matrix;
 pub mod metrics;
 pub mod neighbors;
 pub mod projection;
+pub mod recipe;
 pub mod sign_flip;
 pub mod split;
 pub mod statistics;

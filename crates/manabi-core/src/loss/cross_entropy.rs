@@ -1,6 +1,10 @@
 //! Cross-entropy of classes with label smoothing (Szegedy et al., arXiv:1512.00567).
 //!
 //! `ℓ = mean_i −[(1 − s) log p(i, y_i) + s/C Σ_c log p(i, c)]`. Cost: one pass over the scores.
+//!
+//! *Balanced*: the same on `z + log π` with the classes' frequencies `π` (logit adjustment, Menon et al.,
+//! arXiv:2007.07314): the scores `z` alone then rank the classes as if all were equally frequent, which is what balanced
+//! accuracy asks for. Weights on the rows would lose their effect on a network that fits every row.
 
 use candle_core::Tensor;
 use manabi_kernels::activation::log_softmax_last;
@@ -16,6 +20,21 @@ pub fn cross_entropy(logits: &Tensor, labels: &[u32], smoothing: f64) -> Result<
         return Ok(hit);
     }
     Ok((hit + log_p.mean_all()?.affine(-smoothing, 0.0)?)?)
+}
+
+/// Cross-entropy that trains scores for balanced accuracy. A class without rows counts as one row.
+///
+/// # Shapes
+/// `logits (N, C)`, `labels` `N` classes below `C`, `counts` the training rows of each of the `C` classes → scalar.
+pub fn balanced_cross_entropy(logits: &Tensor, labels: &[u32], smoothing: f64, counts: &[usize]) -> Result<Tensor> {
+    let classes = logits.dims2()?.1;
+    if counts.len() != classes {
+        return Err(Error::config(format!("{} class counts but scores of {classes} classes", counts.len())));
+    }
+    let total: usize = counts.iter().map(|c| (*c).max(1)).sum();
+    let log_priors: Vec<f32> = counts.iter().map(|c| ((*c).max(1) as f32 / total.max(1) as f32).ln()).collect();
+    let log_priors = Tensor::new(log_priors.as_slice(), logits.device())?;
+    cross_entropy(&logits.broadcast_add(&log_priors)?, labels, smoothing)
 }
 
 /// `rows[i, index[i]]`, `(N, C)` → `(N)`.
@@ -44,6 +63,25 @@ mod tests {
         assert_figures(&plain, 0.9959941, &a, &[0.04190621, -0.2535231, 0.11226743, 0.09934945]);
         let smooth = cross_entropy(&a, &[1, 0, 3], 0.1).unwrap();
         assert_figures(&smooth, 1.04779194, &a, &[0.03357288, -0.2285231, 0.1039341, 0.09101612]);
+    }
+
+    // F.cross_entropy(a + log(tensor([6., 3, 2, 1]) / 12), tensor([1, 0, 3]), label_smoothing=0.1)
+    #[test]
+    fn the_balanced_form_is_pytorchs_on_adjusted_scores() {
+        let a = input(&[3, 4], 0.0);
+        let loss = balanced_cross_entropy(&a, &[1, 0, 3], 0.1, &[6, 3, 2, 1]).unwrap();
+        assert_figures(&loss, 1.09809768, &a, &[0.09453524, -0.21037689, 0.08352888, 0.03231274]);
+    }
+
+    #[test]
+    fn with_equal_counts_the_balanced_form_is_the_plain_one() {
+        let a = input(&[3, 4], 0.2);
+        let value = |loss: Tensor| loss.to_scalar::<f32>().unwrap();
+        let plain = value(cross_entropy(&a, &[1, 0, 3], 0.1).unwrap());
+        let balanced = value(balanced_cross_entropy(&a, &[1, 0, 3], 0.1, &[5; 4]).unwrap());
+        assert!((plain - balanced).abs() < 1e-6);
+        let message = balanced_cross_entropy(&a, &[1, 0, 3], 0.1, &[5; 3]).unwrap_err().to_string();
+        assert!(message.contains('3') && message.contains('4'), "{message}");
     }
 
     #[test]

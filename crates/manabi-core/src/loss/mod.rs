@@ -10,7 +10,7 @@ mod swapped;
 mod testing;
 mod vicreg;
 
-pub use cross_entropy::cross_entropy;
+pub use cross_entropy::{balanced_cross_entropy, cross_entropy};
 pub use masked::masked_mse;
 pub use nt_xent::nt_xent;
 pub use regression::regression;

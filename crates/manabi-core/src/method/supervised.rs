@@ -8,7 +8,8 @@
 //!
 //! Defaults: label smoothing 0.1 (Szegedy et al., arXiv:1512.00567), which helps with few labels; an
 //! exponential average of the weights is what is evaluated (Izmailov et al., arXiv:1803.05407,
-//! in Tarvainen & Valpola's running form), for from-scratch training and fine-tuning alike.
+//! in Tarvainen & Valpola's running form), for from-scratch training and fine-tuning alike. Where classes are of very
+//! different size the scores are trained for balanced accuracy (`class_counts`; Menon et al., arXiv:2007.07314).
 
 use std::collections::BTreeMap;
 
@@ -22,7 +23,7 @@ use super::{
 use crate::{
     Error, Result,
     encoder::{Encoder, Mode},
-    loss::cross_entropy,
+    loss::{balanced_cross_entropy, cross_entropy},
     modality::ViewKind,
     nn::{Linear, Params},
     optim::ema,
@@ -38,12 +39,15 @@ pub struct Config {
     pub ema: f64,
     /// Batch norms keep the statistics that they have (fine-tuning with a handful of labels).
     pub frozen_norms: bool,
+    /// Labelled rows of each class: scores are trained as if all classes were equally frequent. Empty for the
+    /// classes' own frequencies.
+    pub class_counts: Vec<usize>,
 }
 
 impl Config {
     /// Defaults for such a dataset.
     pub fn for_dataset(_facts: &DatasetFacts) -> Self {
-        Self { smoothing: 0.1, ema: 0.99, frozen_norms: false }
+        Self { smoothing: 0.1, ema: 0.99, frozen_norms: false, class_counts: Vec::new() }
     }
 
     /// Says what cannot work.
@@ -116,7 +120,11 @@ impl<B: Clone + 'static> Method<B> for Supervised {
         let mode = if self.config.frozen_norms { Mode::Eval } else { Mode::Train };
         let features = encoder.readout(batch, mode)?;
         let logits = self.head.forward(&features)?;
-        let value = cross_entropy(&logits, step.labels, self.config.smoothing)?;
+        let (labels, smoothing) = (step.labels, self.config.smoothing);
+        let value = match self.config.class_counts.as_slice() {
+            [] => cross_entropy(&logits, labels, smoothing)?,
+            counts => balanced_cross_entropy(&logits, labels, smoothing, counts)?,
+        };
         let accuracy = accuracy(&logits, step.labels)?;
         Ok(Loss { value, features: features.detach(), second: None, metrics: vec![("accuracy", accuracy)] })
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use manabi_core::{
-    data::{ALIKE, Source},
+    data::{ALIKE, Record, Source},
     eval::{knn::Knn, metrics::Metric},
     method,
     train::{Summary, Verdict},
@@ -48,7 +48,12 @@ pub fn inventory<S>(source: &dyn Source<S>, parts: &Parts) -> Inventory {
             .classes()
             .iter()
             .zip(counts)
-            .map(|(name, count)| ClassCount { name: name.clone(), count })
+            .enumerate()
+            .map(|(label, (name, count))| ClassCount {
+                name: name.clone(),
+                count,
+                distinct: distinct(records, |r| r.label == Some(label as u32)),
+            })
             .collect(),
         split: Split {
             official: parts.official,
@@ -60,6 +65,7 @@ pub fn inventory<S>(source: &dyn Source<S>, parts: &Parts) -> Inventory {
         group_column: (!groups.is_empty()).then(|| "group".to_string()),
         groups: (!groups.is_empty()).then_some(groups.len()),
         near_duplicates: (alike > 0).then_some(alike),
+        distinct: distinct(records, |_| true),
         skipped: source
             .skipped()
             .iter()
@@ -68,6 +74,13 @@ pub fn inventory<S>(source: &dyn Source<S>, parts: &Parts) -> Inventory {
             .collect(),
         skipped_total: source.skipped().len(),
     }
+}
+
+/// Groups among some records, those without one counted singly; nothing where no record has a group.
+fn distinct(records: &[Record], of: impl Fn(&Record) -> bool) -> Option<usize> {
+    let groups: BTreeSet<&str> = records.iter().filter(|r| of(r)).filter_map(|r| r.group.as_deref()).collect();
+    let alone = records.iter().filter(|r| of(r) && r.group.is_none()).count();
+    records.iter().any(|r| r.group.is_some()).then_some(groups.len() + alone)
 }
 
 /// Whether pre-training learned.

@@ -11,6 +11,9 @@ use super::{
     parts::{Parts, groups_of},
 };
 
+/// Label budgets whose trainings are repeated for every draw, unless they are all labels; a larger one is trained once.
+const REPEATED_LEVELS: usize = 2;
+
 /// One draw of labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draw {
@@ -95,6 +98,12 @@ impl Labelled {
     /// Dataset rows of some positions.
     pub fn rows_at(&self, positions: &[usize]) -> Vec<usize> {
         positions.iter().map(|&p| self.rows[p]).collect()
+    }
+
+    /// The draws that networks are trained on: one where so many labels are used that draws hardly differ.
+    pub fn trained_draws<'a>(&self, index: usize, level: &'a Level) -> &'a [Draw] {
+        let count = if index < REPEATED_LEVELS && !self.is_all(level) { level.draws.len() } else { 1 };
+        &level.draws[..count.min(level.draws.len())]
     }
 
     /// True if this level uses every label.

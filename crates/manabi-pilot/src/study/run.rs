@@ -60,7 +60,8 @@ pub fn pilot<M: Modality>(start: &Start<M>, observer: &mut dyn Observer, say: &m
     study.report.cost.planned_epochs = Some(trained.planned_epochs);
     study.report.cost.used_epochs = Some(trained.summary.epochs);
     study.settings = settings(start, &trained);
-    study.finish(start, &trained.weights, trained.rows_per_second, say)
+    let speed = Speed { rows_per_second: trained.rows_per_second, kept_for_all: trained.kept_for_all };
+    study.finish(start, &trained.weights, speed, say)
 }
 
 /// Says what an encoder that was pre-trained before is worth.
@@ -72,9 +73,9 @@ pub fn evaluate<M: Modality>(
     let mut study = Study::<M>::new(start)?;
     study.report.monitor =
         Monitor { health: Health::Unknown, message: "pre-trained before this evaluation".into(), ..Monitor::default() };
-    let rate = study.input(start).labelled_rate()?;
+    let rows_per_second = study.input(start).labelled_rate()?;
     study.watch.lap("calibrate");
-    study.finish(start, weights, rate, say)
+    study.finish(start, weights, Speed { rows_per_second, kept_for_all: 0.0 }, say)
 }
 
 fn settings<M: Modality>(start: &Start<M>, trained: &Pretrained) -> Vec<(String, String)> {
@@ -87,6 +88,12 @@ fn settings<M: Modality>(start: &Start<M>, trained: &Pretrained) -> Vec<(String,
     }
     all.extend(start.config.overrides.0.iter().map(|(k, v)| (k.clone(), v.to_string())));
     all
+}
+
+/// What trainings on labels are planned with.
+struct Speed {
+    rows_per_second: f64,
+    kept_for_all: f64,
 }
 
 struct Study<M: Modality> {
@@ -158,7 +165,7 @@ impl<M: Modality> Study<M> {
         mut self,
         start: &Start<M>,
         weights: &BTreeMap<String, Tensor>,
-        rate: f64,
+        speed: Speed,
         say: &mut dyn FnMut(&str),
     ) -> Result<Report> {
         let (source, seed) = (start.source, start.config.seed);
@@ -191,7 +198,9 @@ impl<M: Modality> Study<M> {
                 data: &self.data,
                 weights,
                 method: name,
-                rows_per_second: rate,
+                metric: self.metric,
+                kept_for_all: speed.kept_for_all,
+                rows_per_second: speed.rows_per_second,
                 effort: start.config.effort(),
             };
             let (trained, mut left_out) = trainings.run(&self.watch, say)?;

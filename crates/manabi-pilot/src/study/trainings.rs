@@ -1,7 +1,7 @@
 //! The rows that train networks: supervised from scratch, and fine-tuning from the pre-trained encoder.
 //!
-//! The two smallest label budgets are always trained; larger ones while the time budget lasts,
-//! both sides of a budget or neither.
+//! The two smallest label budgets are always trained, and all labels where the plan has kept time for it; others while
+//! the time budget lasts, both sides of a budget or neither.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,11 @@ use candle_core::Tensor;
 use manabi_core::{
     Result,
     data::Source,
-    eval::classifier::{self, Job, Recipe},
+    eval::{
+        classifier::{self, Job},
+        metrics::Metric,
+        recipe::Recipe,
+    },
     modality::Modality,
     train::{Observer, Quiet},
 };
@@ -21,6 +25,9 @@ use super::{
     stopwatch::Stopwatch,
 };
 use crate::report::Representation;
+
+/// Fewer passes over the labels than this are remarked on.
+const FEW_PASSES: f64 = 10.0;
 
 /// What the trainings need.
 pub struct Trainings<'a, M: Modality> {
@@ -36,39 +43,57 @@ pub struct Trainings<'a, M: Modality> {
     pub method: &'a str,
     /// Share of the full recipe.
     pub effort: f64,
+    /// What rows are scored by.
+    pub metric: Metric,
+    /// Seconds that the plan keeps for training on all labels; 0 if it could not.
+    pub kept_for_all: f64,
     /// Rows a second in training on labels, for the estimate.
     pub rows_per_second: f64,
 }
 
 impl<M: Modality> Trainings<'_, M> {
-    /// Both rows at every budget that time allows, and a sentence for each that it did not.
+    /// Both rows at every budget that time allows, and a sentence for each that it did not or cut short.
     pub fn run(&self, watch: &Stopwatch, say: &mut dyn FnMut(&str)) -> Result<(Vec<Cell>, Vec<String>)> {
         let (mut cells, mut left_out) = (Vec::new(), Vec::new());
         let mut rate = self.rows_per_second;
         let tested = self.data.test.len();
         for (index, level) in self.data.levels.iter().enumerate() {
-            let recipe = Recipe::for_labels(level.labels).shortened(self.effort);
-            let seconds = 2.0 * level.draws.len() as f64 * training_seconds(&recipe, tested, rate);
-            if index >= TRAINED_LEVELS && seconds > watch.left() {
+            let recipe = Recipe::for_labels(level.labels).shortened(self.effort).scored_by(self.metric);
+            let draws = self.data.trained_draws(index, level);
+            let seconds = 2.0 * draws.len() as f64 * training_seconds(&recipe, tested, rate);
+            let all = self.data.is_all(level);
+            let left = watch.left() - if all { 0.0 } else { self.kept_for_all };
+            let planned = index < TRAINED_LEVELS || all && self.kept_for_all > 0.0;
+            if !planned && seconds > left {
                 left_out.push(format!(
                     "Training on {} labels (supervised and fine-tuned) was left out: about {seconds:.0} s, and {:.0} s of the time budget were left.",
                     level.labels,
-                    watch.left().max(0.0)
+                    left.max(0.0)
                 ));
                 continue;
             }
+            let passes = recipe.passes() as f64 / level.labels.max(1) as f64;
+            if passes < FEW_PASSES {
+                left_out.push(format!(
+                    "Training on {} labels (supervised and fine-tuned alike) saw each label {passes:.1} times: with more time both would gain.",
+                    level.labels
+                ));
+            }
+            let count = match draws.len() {
+                1 => "one draw".to_string(),
+                n => format!("{n} draws"),
+            };
             say(&format!(
-                "training on {} labels: from scratch and from the pre-trained encoder, {} draws",
-                level.labels,
-                level.draws.len()
+                "training on {} labels: from scratch and from the pre-trained encoder, {count}",
+                level.labels
             ));
             let before = watch.elapsed();
             for (representation, start, name) in [
                 (Representation::Supervised, None, "from scratch"),
                 (Representation::SslFinetune, Some(self.weights), self.method),
             ] {
-                let mut predictions = Vec::with_capacity(level.draws.len());
-                for draw in &level.draws {
+                let mut predictions = Vec::with_capacity(draws.len());
+                for draw in draws {
                     let rows = self.data.rows_at(&draw.positions);
                     let job = Job {
                         modality: self.modality,
@@ -85,7 +110,7 @@ impl<M: Modality> Trainings<'_, M> {
                 cells.push(Cell { representation, method: name.to_string(), level: index, predictions });
             }
             // What this level really took corrects the estimate for the next.
-            let at_unit_rate = 2.0 * level.draws.len() as f64 * training_seconds(&recipe, tested, 1.0);
+            let at_unit_rate = 2.0 * draws.len() as f64 * training_seconds(&recipe, tested, 1.0);
             rate = at_unit_rate / (watch.elapsed() - before).max(1e-3);
         }
         Ok((cells, left_out))

@@ -95,6 +95,7 @@ pub fn documented() -> Report {
     report.findings.risks = vec![
         Risk::Collapse,
         Risk::FewSamples { samples: 320 },
+        Risk::FewThings { samples: 320, things: 40, smallest: Some("crack".into()), least: 4 },
         Risk::FewLabels { classes: 1, smallest: "stain".into(), labels: 4 },
         Risk::FewSeeds { seeds: 2 },
     ];
@@ -237,7 +238,7 @@ fn inventory() -> Inventory {
         samples: 8201,
         labelled: 1700,
         unlabelled: 6501,
-        classes: CLASSES.map(|(name, count)| ClassCount { name: name.into(), count }).into(),
+        classes: CLASSES.map(|(name, count)| ClassCount { name: name.into(), count, distinct: Some(count / 4) }).into(),
         split: Split {
             official: false,
             description: "stratified by class, grouped by casting batch, seed 7".into(),
@@ -248,6 +249,7 @@ fn inventory() -> Inventory {
         group_column: Some("batch".into()),
         groups: Some(96),
         near_duplicates: Some(41),
+        distinct: Some(96),
         skipped: vec![
             Skipped { path: "photos/2024-03/IMG_0412.jpg".into(), reason: "truncated: 1 024 of 48 211 bytes".into() },
             Skipped { path: "photos/2024-05/<tmp> & co.png".into(), reason: "not a PNG file".into() },

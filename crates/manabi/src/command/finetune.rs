@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use manabi_core::{
     eval::{
-        classifier::{self, Job, Recipe},
+        classifier::{self, Job},
         metrics::Metric,
+        recipe::Recipe,
     },
     modality::Modality,
     train::{Existing, RunDir, observer},
@@ -29,22 +30,22 @@ pub fn run<M: Modality>(args: &FinetuneArgs, global: Global) -> Result<()> {
     }
     let out = args.out.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}-classifier", args.run.display())));
     let folder = RunDir::open(&out, if args.out.overwrite { Existing::Overwrite } else { Existing::Refuse })?;
-    let job = Job {
-        modality: &modality,
-        source: source.as_ref(),
-        rows: &rows,
-        encoder: Some(&trained.weights),
-        recipe: Recipe::for_labels(rows.len()),
-        seed: args.seed,
-    };
-    let (fitted, tensors) = classifier::fit(&job, observer(global.quiet).as_mut())?;
-    let tested: Vec<u32> = parts.test.iter().filter_map(|&i| source.records()[i].label).collect();
     let metric = {
         let mut counts = vec![0usize; source.classes().len()];
         labels.iter().for_each(|&l| counts[l as usize] += 1);
         counts.retain(|c| *c > 0);
         Metric::pick(&counts)
     };
+    let job = Job {
+        modality: &modality,
+        source: source.as_ref(),
+        rows: &rows,
+        encoder: Some(&trained.weights),
+        recipe: Recipe::for_labels(rows.len()).scored_by(metric),
+        seed: args.seed,
+    };
+    let (fitted, tensors) = classifier::fit(&job, observer(global.quiet).as_mut())?;
+    let tested: Vec<u32> = parts.test.iter().filter_map(|&i| source.records()[i].label).collect();
     let score = match tested.is_empty() {
         true => None,
         false => Some(metric.score(&tested, &fitted.predict(source.as_ref(), &parts.test)?)?),

@@ -27,6 +27,9 @@ pub fn section(report: &Report) -> Markup {
                     tr { th scope="row" { "Groups" } td { (groups(inventory)) } }
                     tr { th scope="row" { "Near-duplicates" } td { @match inventory.near_duplicates {
                         Some(0) => "none found", Some(found) => { (counted(found, "sample")) " with a twin, kept on one side of the split" }, None => "none found (not looked for where the dataset brings its own split)" } } }
+                    @if let Some(things) = inventory.distinct {
+                        tr { th scope="row" { "Different things" } td { (count(things)) ": a group, or a set of near-duplicates, counts once" } }
+                    }
                     tr { th scope="row" { "Skipped files" } td { (count(inventory.skipped_total)) } }
                 } }
                 (classes(inventory))
@@ -51,6 +54,7 @@ fn classes(inventory: &Inventory) -> Markup {
     if most == 0 {
         return html! {};
     }
+    let distinct = inventory.classes.iter().any(|class| class.distinct.is_some());
     fold(
         "Classes",
         inventory.classes.len(),
@@ -58,10 +62,11 @@ fn classes(inventory: &Inventory) -> Markup {
             "Classes with their labelled samples",
             html! {
                 table {
-                    thead { tr { th scope="col" { "Class" } th scope="col" class="num" { "Labelled" } th scope="col" { "Share of the largest" } } }
+                    thead { tr { th scope="col" { "Class" } th scope="col" class="num" { "Labelled" } @if distinct { th scope="col" class="num" { "Different" } } th scope="col" { "Share of the largest" } } }
                     tbody { @for class in &inventory.classes { tr {
                         td class="path" { (class.name) }
                         td class="num" { (count(class.count)) }
+                        @if distinct { td class="num" { (count(class.distinct.unwrap_or(class.count))) } }
                         td { span class="meter" aria-hidden="true" style=(format!("width:{:.1}em", class.count as f64 / most as f64 * 9.0)) {} }
                     } } }
                 }

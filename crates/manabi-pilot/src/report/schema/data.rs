@@ -22,6 +22,9 @@ pub struct Inventory {
     pub groups: Option<usize>,
     /// Samples that have an identical or nearly identical twin; `None` when it was not looked for.
     pub near_duplicates: Option<usize>,
+    /// How many different things the samples show: a group, or a set of near-duplicates, counts once. `None` where each
+    /// sample is its own.
+    pub distinct: Option<usize>,
     /// The files that were skipped; a long list may be cut.
     pub skipped: Vec<Skipped>,
     /// How many files were skipped in all.
@@ -30,11 +33,14 @@ pub struct Inventory {
 
 /// A class and the number of its labelled samples.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ClassCount {
     /// The class.
     pub name: String,
     /// Its labelled samples.
     pub count: usize,
+    /// How many different things they show; `None` where each sample is its own.
+    pub distinct: Option<usize>,
 }
 
 /// How the data was split.

@@ -114,6 +114,17 @@ pub enum Risk {
         /// The samples in the training split.
         samples: usize,
     },
+    /// Most samples are copies, or of one origin with others: the samples are many, what they show is little.
+    FewThings {
+        /// The samples.
+        samples: usize,
+        /// How many different things they show.
+        things: usize,
+        /// The class with the fewest things.
+        smallest: Option<String>,
+        /// How many.
+        least: usize,
+    },
     /// Classes have too few labels to test them.
     FewLabels {
         /// The classes with fewer than five labels.

@@ -1,6 +1,6 @@
 //! What may be wrong with the run or too little in the data, the gravest first.
 
-use crate::report::schema::{Health, Report, Representation, Risk};
+use crate::report::schema::{ClassCount, Health, Report, Risk};
 
 /// Below this many samples for training, self-supervision seldom has enough to learn from.
 const MIN_SAMPLES: usize = 500;
@@ -26,12 +26,23 @@ pub fn of(report: &Report) -> Vec<Risk> {
     if samples > 0 && samples < MIN_SAMPLES {
         risks.push(Risk::FewSamples { samples });
     }
+    if let Some(things) = inventory.distinct.filter(|things| 2 * things < inventory.samples) {
+        let of = |class: &ClassCount| class.distinct.unwrap_or(class.count);
+        let smallest = inventory.classes.iter().min_by_key(|class| of(class));
+        risks.push(Risk::FewThings {
+            samples: inventory.samples,
+            things,
+            smallest: smallest.map(|class| class.name.clone()),
+            least: smallest.map_or(0, of),
+        });
+    }
     let scarce: Vec<_> = inventory.classes.iter().filter(|class| class.count < MIN_CLASS_LABELS).collect();
     if let Some(smallest) = scarce.iter().min_by_key(|class| class.count) {
         risks.push(Risk::FewLabels { classes: scarce.len(), smallest: smallest.name.clone(), labels: smallest.count });
     }
-    // A probe on all labels can be fitted in one way only, so that its single draw is no fault.
-    let drawn = report.rows.iter().filter(|row| row.fraction < 1.0 || row.representation == Representation::Supervised);
+    // All labels can be drawn in one way only, and large budgets are trained once: what counts is the smallest budget.
+    let fewest = report.rows.iter().map(|row| row.labels).min();
+    let drawn = report.rows.iter().filter(|row| row.fraction < 1.0 && Some(row.labels) == fewest);
     if let Some(seeds) = drawn.map(|row| row.seeds).min().filter(|seeds| *seeds < MIN_SEEDS) {
         risks.push(Risk::FewSeeds { seeds });
     }
@@ -49,6 +60,13 @@ pub fn sentence(risk: &Risk) -> String {
         Risk::NoLabels => "Without labels nobody can know whether the features fit your task.".into(),
         Risk::FewSamples { samples } => {
             format!("{samples} samples are few to pre-train on; more unlabelled ones cost nothing but storage.")
+        }
+        Risk::FewThings { samples, things, smallest, least } => {
+            let class = smallest.as_ref().map_or(String::new(), |name| format!(" (\"{name}\": {least})"));
+            format!(
+                "The {samples} samples show only {things} different things{class}, the others are near-copies or of the \
+                 same origin; samples of new things help more than more labels or more training."
+            )
         }
         Risk::FewLabels { classes, smallest, labels } => {
             let (has, they) = if *classes == 1 { ("class has", "its") } else { ("classes have", "their") };
