@@ -123,10 +123,7 @@ fn group_duplicates(source: &mut FileSource<Image>) -> Result<Option<String>> {
     if !drawn || source.cached() < source.len() {
         return Ok(None);
     }
-    let found = similar::duplicates(source)?.near;
-    if found.is_empty() {
-        return Ok(None);
-    }
+    let similar::Duplicates { near: found, doubted, .. } = similar::duplicates(source)?;
     let mut groups = vec![None; source.len()];
     let mut rows = 0;
     for group in &found {
@@ -136,5 +133,13 @@ fn group_duplicates(source: &mut FileSource<Image>) -> Result<Option<String>> {
         }
     }
     source.fill_groups(&groups);
-    Ok(Some(format!("{rows} near-duplicates in {} groups: a group never stands in two splits", found.len())))
+    let grouped = format!("{rows} near-duplicates in {} groups: a group never stands in two splits", found.len());
+    Ok(match doubted {
+        Some(alike) => Some(format!(
+            "{alike} of {} images look so alike that copies cannot be told from photos of equal things: only equal \
+             content was grouped ({rows} images); if photos of one thing are among them, name it in a group column",
+            source.len()
+        )),
+        None => (!found.is_empty()).then_some(grouped),
+    })
 }

@@ -39,6 +39,8 @@ const LEVEL: f32 = 1.0 / 255.0;
 const LARGEST_SHARE: f64 = 0.1;
 /// Groups up to this size are always believed.
 const LARGE: usize = 20;
+/// A row is joined to this many earlier ones at most: enough to hold any group together.
+const MOST_TWINS: usize = 64;
 /// More rows are not compared pair by pair; only equal content is found among them.
 pub const MAX_PAIRS_ROWS: usize = 10_000;
 /// Among more rows than this details are not compared: they cost fifty times a thumbnail in place.
@@ -89,6 +91,8 @@ pub struct Duplicates {
     pub exact: Vec<Vec<usize>>,
     /// Groups of equal or nearly equal content.
     pub near: Vec<Vec<usize>>,
+    /// Size of the largest group of rows that look alike, where it is too large to be believed.
+    pub doubted: Option<usize>,
 }
 
 /// Finds them in `source`.
@@ -107,14 +111,14 @@ pub fn group(signatures: &[Signature]) -> Duplicates {
         signatures.iter().enumerate().map(|(row, s)| *first_of.entry(s.content).or_insert(row)).collect();
     let exact_groups = collect(&exact);
     if signatures.len() > MAX_PAIRS_ROWS {
-        return Duplicates { near: exact_groups.clone(), exact: exact_groups };
+        return Duplicates { near: exact_groups.clone(), exact: exact_groups, doubted: None };
     }
     let detailed = signatures.len() <= MAX_DETAIL_ROWS;
     let pairs: Vec<Vec<usize>> = (0..signatures.len())
         .into_par_iter()
         .map(|row| {
             let earlier = (0..row).filter(|other| exact[row] == row && exact[*other] == *other);
-            earlier.filter(|other| alike(&signatures[*other], &signatures[row], detailed)).collect()
+            earlier.filter(|other| alike(&signatures[*other], &signatures[row], detailed)).take(MOST_TWINS).collect()
         })
         .collect();
     let mut leader = exact;
@@ -127,8 +131,8 @@ pub fn group(signatures: &[Signature]) -> Duplicates {
     let leader: Vec<usize> = (0..leader.len()).map(|row| first(&leader, row)).collect();
     let near = collect(&leader);
     let largest = near.iter().map(Vec::len).max().unwrap_or(0);
-    let believed = largest <= LARGE.max((LARGEST_SHARE * signatures.len() as f64) as usize);
-    Duplicates { near: if believed { near } else { exact_groups.clone() }, exact: exact_groups }
+    let doubted = (largest > LARGE.max((LARGEST_SHARE * signatures.len() as f64) as usize)).then_some(largest);
+    Duplicates { near: if doubted.is_some() { exact_groups.clone() } else { near }, exact: exact_groups, doubted }
 }
 
 /// The first row of the group of `row`.
@@ -205,7 +209,8 @@ mod tests {
         assert_eq!(groups(&few).near, [(0..9).collect::<Vec<_>>()]);
         assert!(groups(&[few[0].clone(), few[8].clone()]).near.is_empty());
         let same_parts: Vec<Image> = (0..40).map(|i| photo(0, 3 + i, 0)).collect();
-        assert!(groups(&same_parts).near.iter().all(|g| g.len() < 40));
+        let found = groups(&same_parts);
+        assert!(found.near.iter().all(|g| g.len() < 40) && found.doubted == Some(40));
     }
 
     /// From one scene to another.

@@ -11,8 +11,9 @@ use super::labelled::{Labelled, Level};
 
 /// What a forward pass costs of a training step.
 const FORWARD: f64 = 0.3;
-/// Share of the budget that is not planned.
-const RESERVE: f64 = 0.08;
+/// Share of the budget that is not planned: a machine that others use is a tenth to a fifth slower in the long run than
+/// in the seconds in which it is measured.
+const RESERVE: f64 = 0.15;
 /// Share of the time that pre-training gets at least: without it there is nothing to report on.
 const LEAST: f64 = 0.3;
 /// Label budgets whose trainings are always part of the plan.
@@ -88,13 +89,13 @@ mod tests {
     fn the_whole_stays_within_the_budget() {
         let plan = plan(&facts(), &Labelled::default());
         assert!(plan.pretraining + plan.evaluation < 1200.0);
-        assert!(plan.pretraining > 700.0);
+        assert!(plan.pretraining > 650.0);
     }
 
     #[test]
     fn pretraining_gets_at_least_its_share() {
         let slow = Facts { rows_per_second: 10.0, ..facts() };
-        assert!(plan(&slow, &Labelled::default()).pretraining > 320.0);
+        assert!(plan(&slow, &Labelled::default()).pretraining > 300.0);
     }
 
     #[test]
@@ -112,7 +113,7 @@ mod tests {
         };
         let at = |rows_per_second, effort| plan(&Facts { rows_per_second, effort, ..facts() }, &data);
         let fast = at(1500.0, 1.0);
-        assert!(fast.kept_for_all > 150.0 && fast.pretraining > 400.0, "{fast:?}");
+        assert!(fast.kept_for_all > 150.0 && fast.pretraining > 300.0, "{fast:?}");
         assert!(fast.pretraining + fast.evaluation < 1200.0, "{fast:?}");
         assert_eq!((at(800.0, 1.0).kept_for_all, at(1500.0, 0.5).kept_for_all), (0.0, 0.0));
     }

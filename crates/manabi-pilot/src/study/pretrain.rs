@@ -138,7 +138,7 @@ impl<M: Modality> Input<'_, M> {
             }));
         }
         // A machine that became slower ends pre-training early rather than the whole study late.
-        let deadline = watch.elapsed() + plan.pretraining * 1.25 + 5.0;
+        let deadline = watch.elapsed() + plan.pretraining * 1.1 + 5.0;
         let mut trainer = trainer.with_stop(move || watch.elapsed() > deadline);
         recorder.start_study(&plan);
         let summary = trainer.run(recorder)?;

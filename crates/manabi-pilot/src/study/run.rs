@@ -113,6 +113,7 @@ impl<M: Modality> Study<M> {
         let mut parts = Parts::of(records, start.config.seed)?;
         let mut report =
             Report { dataset: start.config.dataset.clone(), modality: M::NAME.into(), ..Report::default() };
+        report.warnings.extend_from_slice(start.source.notes());
         let classes = used_classes(start.source, &parts);
         let data = if classes >= 2 {
             Labelled::draw(records, &parts, start.config.seeds.max(1), start.config.seed)?

@@ -1,7 +1,7 @@
 //! The rows that train networks: supervised from scratch, and fine-tuning from the pre-trained encoder.
 //!
-//! The two smallest label budgets are always trained, and all labels where the plan has kept time for it; others while
-//! the time budget lasts, both sides of a budget or neither.
+//! The two smallest label budgets are always trained, others while the time budget lasts, both sides of a budget or
+//! neither; what the plan has kept for all labels is not spent on fewer.
 
 use std::collections::BTreeMap;
 
@@ -63,8 +63,7 @@ impl<M: Modality> Trainings<'_, M> {
             let seconds = 2.0 * draws.len() as f64 * training_seconds(&recipe, tested, rate);
             let all = self.data.is_all(level);
             let left = watch.left() - if all { 0.0 } else { self.kept_for_all };
-            let planned = index < TRAINED_LEVELS || all && self.kept_for_all > 0.0;
-            if !planned && seconds > left {
+            if index >= TRAINED_LEVELS && seconds > left {
                 left_out.push(format!(
                     "Training on {} labels (supervised and fine-tuned) was left out: about {seconds:.0} s, and {:.0} s of the time budget were left.",
                     level.labels,

@@ -26,6 +26,7 @@ pub fn run<M: Modality>(args: &InspectArgs, global: Global) -> Result<()> {
         let out = serde_json::json!({
             "modality": M::NAME, "samples": source.len(), "labelled": labelled, "classes": classes, "facts": facts,
             "train": parts.train.len(), "test": parts.test.len(), "official_split": parts.official, "skipped": source.skipped(),
+            "notes": source.notes(),
         });
         println!("{}", serde_json::to_string_pretty(&out)?);
         return Ok(());
@@ -52,6 +53,7 @@ pub fn run<M: Modality>(args: &InspectArgs, global: Global) -> Result<()> {
             println!("… and {} more classes", counts.len() - LISTED);
         }
     }
+    global.remark(source.notes());
     for skipped in source.skipped().iter().take(LISTED) {
         println!("left out: {}: {}", skipped.id, skipped.reason);
     }

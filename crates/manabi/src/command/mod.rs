@@ -13,6 +13,11 @@ pub mod resolve;
 pub mod run_config;
 pub mod trained;
 
+use manabi_pilot::report::text::wrap;
+
+/// Width of a terminal line.
+const COLUMNS: usize = 80;
+
 /// What every verb is told.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Global {
@@ -27,6 +32,13 @@ impl Global {
     pub fn say(&self, message: &str) {
         if !self.quiet {
             eprintln!("{message}");
+        }
+    }
+
+    /// What opening the data remarked on (annotations left aside, near-duplicates), on standard error.
+    pub fn remark(&self, notes: &[String]) {
+        for note in notes {
+            self.say(&wrap(&format!("note: {note}"), COLUMNS, 2));
         }
     }
 }

@@ -65,6 +65,7 @@ pub fn run<M: Modality>(args: &PilotArgs, global: Global) -> Result<()> {
         source.skipped().len(),
         duration::show(budget)
     ));
+    global.remark(source.notes());
     let mut study = StudyConfig::new(name);
     study.method.clone_from(&config.method);
     study.overrides = Overrides(config.settings.clone());

@@ -53,6 +53,7 @@ pub fn run<M: Modality>(args: &PretrainArgs, global: Global) -> Result<()> {
     let spec = resolve::spec(&data)?;
     let settings: M::Config = config.modality::<M>()?;
     let source = M::open(&spec, &settings)?;
+    global.remark(source.notes());
     let parts = Parts::of(source.records(), config.train()?.seed)?;
     let modality = M::fit(&settings, source.as_ref(), &parts.train)?;
     let out = args.out.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(resolve::short_name(&spec.path)));
