@@ -1,7 +1,7 @@
 //! The page stands alone, escapes what it shows, and holds every section for every kind of report.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use manabi_pilot::report::{ClassCount, MapPoint, Report, Skipped, render};
+use manabi_pilot::report::{ClassCount, MapPoint, Pays, Report, Risk, Skipped, render};
 
 mod sample;
 
@@ -29,6 +29,18 @@ fn text_from_data_is_escaped_everywhere() {
     report.reproducibility.config = evil.into();
     report.conclude();
     assert!(!render(&report).contains("<script"));
+}
+
+#[test]
+fn where_most_samples_are_copies_the_page_asks_for_other_things() {
+    let mut report = sample::report();
+    report.findings.pays = Pays::Unclear;
+    let few = |smallest| Risk::FewThings { samples: 792, things: 248, smallest, least: 9 };
+    report.findings.risks = vec![few(Some("fray".into()))];
+    let page = render(&report);
+    assert!(page.contains("Collect samples of other things") && page.contains("fray"));
+    report.findings.risks = Vec::new();
+    assert!(!render(&report).contains("Collect samples of other things"));
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn table(report: &Report) -> Markup {
                     }
                 }
             }
-            p class="note" { "Mean " (report.metric) " over " (seeds) " draws of labels (a probe on all labels has one) with its 95 % interval; the best mean of each column is bold." }
+            p class="note" { "Mean " (report.metric) " over " (seeds) " draws of labels (all labels: one) with its 95 % interval; the best mean of each column is bold." }
         },
     )
 }

@@ -70,6 +70,10 @@ fn closing_line(line: &str) -> Markup {
 fn decision(report: &Report) -> String {
     let findings = &report.findings;
     let broken = matches!(findings.risks.first(), Some(Risk::Collapse | Risk::Divergence));
+    let copies = findings.risks.iter().find_map(|risk| match risk {
+        Risk::FewThings { smallest, .. } => Some(smallest.as_ref()),
+        _ => None,
+    });
     match findings.pays {
         Pays::Yes => {
             "Use the pre-trained encoder for this task. Spend the labelling time that it saves on a larger test \
@@ -96,6 +100,13 @@ fn decision(report: &Report) -> String {
         }
         Pays::Unclear if broken => {
             "Nothing yet: this run failed to learn, and repeating it with other settings is cheap.".into()
+        }
+        Pays::Unclear if copies.is_some() => {
+            let class = copies.flatten().map_or(String::new(), |name| format!(", first of \"{name}\""));
+            format!(
+                "Collect samples of other things{class}, and run the study again: with so few different ones no method can \
+                 be told from another."
+            )
         }
         Pays::Unclear => {
             "Nothing yet. More seeds and a larger test set narrow the intervals; longer pre-training or another \
