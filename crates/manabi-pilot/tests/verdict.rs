@@ -28,7 +28,7 @@ fn report(small: [(f64, f64); 3], large: [(f64, f64); 3]) -> Report {
                 low: difference - half,
                 high: difference + half,
                 p: None,
-                pairs: 5,
+                pairs: 500,
                 test: "paired bootstrap".into(),
             });
         }
@@ -161,6 +161,14 @@ fn few_samples_labels_and_seeds_are_risks() {
     report.rows[0].seeds = 1;
     let risks = judge(&report).risks;
     assert_eq!(risks.len(), 3, "{risks:?}");
+}
+
+#[test]
+fn on_a_handful_of_test_rows_nothing_is_said_not_to_pay() {
+    let mut report = report(RAW_WINS, RAW_WINS);
+    assert_eq!(judge(&report).pays, Pays::No);
+    report.comparisons.iter_mut().for_each(|one| one.pairs = 2);
+    assert_eq!(judge(&report).pays, Pays::Unclear);
 }
 
 #[test]

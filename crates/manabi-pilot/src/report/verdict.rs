@@ -16,6 +16,8 @@ pub use risk::sentence as risk_sentence;
 
 /// A gain whose interval ends below this (one point) is no gain that anybody would pay for.
 pub const MIN_GAIN: f64 = 0.01;
+/// On fewer independent test rows than this nothing is said not to pay.
+pub const MIN_PAIRS: usize = 20;
 /// The level of the tests, for intervals of 95 %.
 pub const LEVEL: f64 = 0.05;
 

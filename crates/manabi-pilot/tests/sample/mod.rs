@@ -158,7 +158,7 @@ fn comparisons() -> Vec<Comparison> {
                 low: tidy(difference - half),
                 high: tidy(difference + half),
                 p: Some(tidy((-3.2 * (difference / half).abs()).exp())),
-                pairs: 5,
+                pairs: 500,
                 test: "paired bootstrap over seeds and test samples".into(),
             });
         }

@@ -1,6 +1,6 @@
 //! Each self-supervised row against its three baselines, with the correction for having tried several.
 
-use super::{LEVEL, MIN_GAIN};
+use super::{LEVEL, MIN_GAIN, MIN_PAIRS};
 use crate::report::schema::{Against, Comparison, Outcome, Representation, Row};
 
 /// A self-supervised row and its differences to the baselines of the same budget.
@@ -12,6 +12,8 @@ pub struct Contrast<'r> {
     pub against: Vec<Against>,
     /// The Holm-corrected p value of beating all of them; `None` where a test is missing.
     pub corrected_p: Option<f64>,
+    /// The fewest independent test rows (groups, where there are any) of its comparisons.
+    pub pairs: usize,
 }
 
 impl Contrast<'_> {
@@ -25,9 +27,10 @@ impl Contrast<'_> {
         self.against.iter().all(|one| one.outcome == Outcome::Better)
     }
 
-    /// Some baseline is better, or the gain over it is less than anybody would pay for.
+    /// Some baseline is better, or the gain over it is less than anybody would pay for. On a handful of test rows equal
+    /// predictions have an interval of no width and say nothing.
     pub fn gains_nothing(&self) -> bool {
-        self.against.iter().any(|one| one.high.is_some_and(|high| high < MIN_GAIN))
+        self.pairs >= MIN_PAIRS && self.against.iter().any(|one| one.high.is_some_and(|high| high < MIN_GAIN))
     }
 
     /// The least of the intervals' lower ends.
@@ -57,11 +60,19 @@ pub fn all<'r>(rows: &'r [Row], comparisons: &[Comparison]) -> Vec<Contrast<'r>>
             row,
             against: Representation::BASELINES.map(|baseline| against(row, baseline, comparisons)).to_vec(),
             corrected_p: None,
+            pairs: pairs(row, comparisons),
         })
         .collect();
     contrasts.sort_by_key(|contrast| contrast.row.labels);
     correct(&mut contrasts);
     contrasts
+}
+
+/// The fewest pairs among a row's comparisons.
+fn pairs(row: &Row, comparisons: &[Comparison]) -> usize {
+    let own =
+        |one: &&Comparison| one.labels == row.labels && (one.a == row.representation || one.b == row.representation);
+    comparisons.iter().filter(own).map(|one| one.pairs).min().unwrap_or(0)
 }
 
 /// Looks the paired test up, in whichever direction it was made.
