@@ -172,6 +172,17 @@ fn on_a_handful_of_test_rows_nothing_is_said_not_to_pay() {
 }
 
 #[test]
+fn a_budget_at_which_supervised_training_overtakes_is_a_risk() {
+    const OVERTAKEN: [(f64, f64); 3] = [(-0.14, 0.03), (0.3, 0.04), (0.3, 0.04)];
+    let findings = judge(&report(WIN, OVERTAKEN));
+    assert_eq!(findings.pays, Pays::Yes);
+    let found = findings.risks.iter().find(|risk| matches!(risk, Risk::Overtaken { .. })).map(risk_sentence).unwrap();
+    assert!(found.contains("1000 labels") && found.contains("supervised"), "{found}");
+    assert!(findings.lines.join(" ").contains("supervised training from scratch is better"), "{:?}", findings.lines);
+    assert!(!judge(&report(WIN, WIN)).risks.iter().any(|risk| matches!(risk, Risk::Overtaken { .. })));
+}
+
+#[test]
 fn many_copies_of_few_things_are_a_risk_that_names_the_poorest_class() {
     let mut report = report(WIN, WIN);
     (report.inventory.samples, report.inventory.distinct) = (792, Some(248));

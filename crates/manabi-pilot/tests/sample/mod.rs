@@ -94,6 +94,7 @@ pub fn documented() -> Report {
     report.comparisons.retain(|one| one.labels == 12 && one.a == Representation::SslLinear);
     report.findings.risks = vec![
         Risk::Collapse,
+        Risk::Overtaken { labels: 400, supervised: 0.884, ssl: 0.747 },
         Risk::FewSamples { samples: 320 },
         Risk::FewThings { samples: 320, things: 40, smallest: Some("crack".into()), least: 4 },
         Risk::FewLabels { classes: 1, smallest: "stain".into(), labels: 4 },

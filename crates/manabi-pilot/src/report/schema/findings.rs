@@ -98,7 +98,7 @@ pub struct LabelSaving {
 }
 
 /// What may be wrong, in the order of gravity.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Risk {
     /// Pre-training collapsed.
@@ -107,6 +107,15 @@ pub enum Risk {
     Divergence,
     /// Pre-training hardly learned.
     NotLearning,
+    /// With more labels, supervised training from scratch is better than every use of the pre-trained encoder.
+    Overtaken {
+        /// The smallest such budget.
+        labels: usize,
+        /// What supervised training scores with it.
+        supervised: f64,
+        /// The best self-supervised score with it.
+        ssl: f64,
+    },
     /// There are no labels.
     NoLabels,
     /// There are too few samples to pre-train on.

@@ -1,6 +1,9 @@
 //! What may be wrong with the run or too little in the data, the gravest first.
 
-use crate::report::schema::{ClassCount, Health, Report, Risk};
+use crate::report::{
+    format::percent,
+    schema::{ClassCount, Health, Report, Representation, Risk},
+};
 
 /// Below this many samples for training, self-supervision seldom has enough to learn from.
 const MIN_SAMPLES: usize = 500;
@@ -18,6 +21,7 @@ pub fn of(report: &Report) -> Vec<Risk> {
         Health::NotLearning => risks.push(Risk::NotLearning),
         Health::Healthy | Health::Unknown => {}
     }
+    risks.extend(overtaken(report));
     let inventory = &report.inventory;
     if report.rows.is_empty() && inventory.labelled == 0 {
         risks.push(Risk::NoLabels);
@@ -49,6 +53,25 @@ pub fn of(report: &Report) -> Vec<Risk> {
     risks
 }
 
+/// The smallest budget at which supervised training is better than the linear probe and than fine-tuning, by their
+/// paired intervals.
+fn overtaken(report: &Report) -> Option<Risk> {
+    let readouts = [Representation::SslLinear, Representation::SslFinetune];
+    let supervised = report.rows.iter().filter(|row| row.representation == Representation::Supervised);
+    let lost = supervised.filter(|row| {
+        let mut tests = report
+            .comparisons
+            .iter()
+            .filter(|one| one.labels == row.labels && one.b == Representation::Supervised && readouts.contains(&one.a));
+        let first = tests.next();
+        first.is_some_and(|one| one.high < 0.0) && tests.all(|one| one.high < 0.0)
+    });
+    let row = lost.min_by_key(|row| row.labels)?;
+    let own = report.rows.iter().filter(|one| one.labels == row.labels && readouts.contains(&one.representation));
+    let ssl = own.map(|one| one.mean).fold(0.0, f64::max);
+    Some(Risk::Overtaken { labels: row.labels, supervised: row.mean, ssl })
+}
+
 /// The risk in one sentence, with its remedy.
 pub fn sentence(risk: &Risk) -> String {
     match risk {
@@ -57,6 +80,12 @@ pub fn sentence(risk: &Risk) -> String {
             .into(),
         Risk::Divergence => "Pre-training diverged; lower the learning rate.".into(),
         Risk::NotLearning => "Pre-training hardly learned; train longer or try another method.".into(),
+        Risk::Overtaken { labels, supervised, ssl } => format!(
+            "With {labels} labels supervised training from scratch is better ({} against {}); the pre-trained encoder is \
+             for whoever has fewer.",
+            percent(*supervised),
+            percent(*ssl)
+        ),
         Risk::NoLabels => "Without labels nobody can know whether the features fit your task.".into(),
         Risk::FewSamples { samples } => {
             format!("{samples} samples are few to pre-train on; more unlabelled ones cost nothing but storage.")
