@@ -11,8 +11,8 @@ use super::{
     parts::{Parts, groups_of},
 };
 
-/// Label budgets whose trainings are repeated for every draw, unless they are all labels; a larger one is trained once.
-const REPEATED_LEVELS: usize = 2;
+/// Label budgets whose trainings are always part of a study, and repeated for every draw; a larger one is trained once.
+pub const TRAINED_LEVELS: usize = 2;
 
 /// One draw of labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,8 +101,8 @@ impl Labelled {
     }
 
     /// The draws that networks are trained on: one where so many labels are used that draws hardly differ.
-    pub fn trained_draws<'a>(&self, index: usize, level: &'a Level) -> &'a [Draw] {
-        let count = if index < REPEATED_LEVELS && !self.is_all(level) { level.draws.len() } else { 1 };
+    pub fn trained_draws(index: usize, level: &Level) -> &[Draw] {
+        let count = if index < TRAINED_LEVELS { level.draws.len() } else { 1 };
         &level.draws[..count.min(level.draws.len())]
     }
 

@@ -1,13 +1,14 @@
 //! From measured throughput and the time budget to steps of pre-training.
 //!
-//! Everything but pre-training is estimated first from the measured rate of training on labels: embedding the data, and the label-efficiency trainings at the two
-//! smallest budgets, which the report cannot do without. Training on all labels, where it need not be shortened, is
-//! planned if it leaves three tenths of the time to pre-training: whoever has labels for everything wants to know what they give alone. Pre-training gets what is left, less a
-//! reserve, because a shared machine slows down. Other label budgets are trained with what remains in the end.
+//! Everything but pre-training is estimated first from the measured rate of training on labels: embedding the data, and
+//! the label-efficiency trainings at the two smallest budgets, which the report cannot do without. Training on all
+//! labels, where it need not be shortened, is planned if it leaves three tenths of the time to pre-training: whoever
+//! has labels for everything wants to know what they give alone. Pre-training gets what is left, less a reserve,
+//! because a shared machine slows down. Other label budgets are trained with what remains in the end.
 
 use manabi_core::eval::recipe::Recipe;
 
-use super::labelled::{Labelled, Level};
+use super::labelled::{Labelled, Level, TRAINED_LEVELS};
 
 /// What a forward pass costs of a training step.
 const FORWARD: f64 = 0.3;
@@ -16,8 +17,6 @@ const FORWARD: f64 = 0.3;
 const RESERVE: f64 = 0.15;
 /// Share of the time that pre-training gets at least: without it there is nothing to report on.
 const LEAST: f64 = 0.3;
-/// Label budgets whose trainings are always part of the plan.
-pub const TRAINED_LEVELS: usize = 2;
 
 /// What a study will spend its time on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,7 +59,7 @@ pub fn plan(facts: &Facts, data: &Labelled) -> Plan {
     let both = |index: usize, level: &Level| {
         let recipe = Recipe::for_labels(level.labels).shortened(facts.effort);
         let one = training_seconds(&recipe, data.test.len(), facts.rows_per_second);
-        2.0 * data.trained_draws(index, level).len() as f64 * one
+        2.0 * Labelled::trained_draws(index, level).len() as f64 * one
     };
     let smallest: f64 = data.levels.iter().enumerate().take(TRAINED_LEVELS).map(|(i, level)| both(i, level)).sum();
     // Probes, map, neighbours and the report: a few seconds, more with many labels.

@@ -20,8 +20,8 @@ use manabi_core::{
 
 use super::{
     cells::Cell,
-    labelled::Labelled,
-    plan::{TRAINED_LEVELS, training_seconds},
+    labelled::{Labelled, TRAINED_LEVELS},
+    plan::training_seconds,
     stopwatch::Stopwatch,
 };
 use crate::report::Representation;
@@ -59,7 +59,7 @@ impl<M: Modality> Trainings<'_, M> {
         let tested = self.data.test.len();
         for (index, level) in self.data.levels.iter().enumerate() {
             let recipe = Recipe::for_labels(level.labels).shortened(self.effort).scored_by(self.metric);
-            let draws = self.data.trained_draws(index, level);
+            let draws = Labelled::trained_draws(index, level);
             let seconds = 2.0 * draws.len() as f64 * training_seconds(&recipe, tested, rate);
             let all = self.data.is_all(level);
             let left = watch.left() - if all { 0.0 } else { self.kept_for_all };

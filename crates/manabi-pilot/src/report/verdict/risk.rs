@@ -2,7 +2,7 @@
 
 use crate::report::{
     format::percent,
-    schema::{ClassCount, Health, Report, Representation, Risk},
+    schema::{ClassCount, Health, Report, Representation, Risk, Row},
 };
 
 /// Below this many samples for training, self-supervision seldom has enough to learn from.
@@ -44,9 +44,10 @@ pub fn of(report: &Report) -> Vec<Risk> {
     if let Some(smallest) = scarce.iter().min_by_key(|class| class.count) {
         risks.push(Risk::FewLabels { classes: scarce.len(), smallest: smallest.name.clone(), labels: smallest.count });
     }
-    // All labels can be drawn in one way only, and large budgets are trained once: what counts is the smallest budget.
+    // Large budgets are trained once: what counts is the smallest. A probe on all labels can be fitted in one way only.
     let fewest = report.rows.iter().map(|row| row.labels).min();
-    let drawn = report.rows.iter().filter(|row| row.fraction < 1.0 && Some(row.labels) == fewest);
+    let repeated = |row: &&Row| row.fraction < 1.0 || row.representation == Representation::Supervised;
+    let drawn = report.rows.iter().filter(|row| Some(row.labels) == fewest).filter(repeated);
     if let Some(seeds) = drawn.map(|row| row.seeds).min().filter(|seeds| *seeds < MIN_SEEDS) {
         risks.push(Risk::FewSeeds { seeds });
     }
