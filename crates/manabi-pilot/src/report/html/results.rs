@@ -79,7 +79,7 @@ fn table(report: &Report) -> Markup {
                     }
                 }
             }
-            p class="note" { "Mean " (report.metric) " over " (seeds) " draws of labels (all labels: one) with its 95 % interval; the best mean of each column is bold." }
+            p class="note" { "Mean " (report.metric) " over " (seeds) " draws of labels (probes on all labels and trainings on the larger budgets: one) with its 95 % interval; the best mean of each column is bold." }
         },
     )
 }
