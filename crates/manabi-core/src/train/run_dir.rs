@@ -56,8 +56,8 @@ impl RunDir {
         if occupied && existing == Existing::Refuse {
             return Err(Error::file(
                 &root,
-                "is not empty; continue the run in it with --resume, replace it with --overwrite, \
-                 or choose another --out",
+                "is not empty; replace it with --overwrite, choose another --out, or continue a run of \
+                 `manabi pretrain` with --resume",
             ));
         }
         Files::default().create_dir(&root)?;
