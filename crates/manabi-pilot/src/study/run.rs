@@ -1,6 +1,6 @@
 //! The phases of a study, in order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::Tensor;
 use manabi_core::{
@@ -309,8 +309,9 @@ fn next_steps<M: Modality>(start: &Start<M>) -> Vec<NextStep> {
         step("Write the embeddings for search or clustering", format!("manabi embed {data} --run {run}")),
         step("Pre-train for longer", format!("manabi pilot {data} --budget 2h --out {run}-long")),
     ];
-    if start.source.records().iter().all(|r| r.label.is_none()) {
-        // Nothing to fine-tune on or to predict.
+    let classes: BTreeSet<u32> = start.source.labels().into_iter().flatten().collect();
+    if classes.len() < 2 {
+        // Nothing to tell apart: no classifier to fine-tune or to predict with.
         steps.drain(..2);
     }
     steps
