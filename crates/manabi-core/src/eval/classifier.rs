@@ -1,13 +1,12 @@
 //! Training on labels: from scratch (the supervised baseline) or from a pre-trained encoder (fine-tuning).
 //!
 //! Both go through [`Trainer`] with the [`crate::method::supervised`] method, the same loader,
-//! augmentation, schedule, smoothing and averaging of weights; they differ in where they start and
-//! in the learning rate. Fine-tuning starts its head from a linear probe on the pre-trained
-//! features (LP-FT, Kumar et al., arXiv:2202.10054): a random head would first wreck the features. It ends half-way
-//! between that start and the trained weights (WiSE-FT, Wortsman et al., arXiv:2109.01903): with few labels the
-//! trained weights alone fall behind the linear probe, their middle with the start is ahead of both (on CIFAR-10
-//! with 100 / 500 labels 37.6 / 49.6 against 40.6 / 53.1, the probe 38.9 / 50.9; docs/BENCHMARKS.md).
-//! With thousands of labels the trained weights stand by themselves.
+//! augmentation, learning rate, schedule, smoothing and averaging of weights; they
+//! differ in where they start and end. Fine-tuning starts its head from a linear probe on the pre-trained
+//! features (LP-FT, Kumar et al., arXiv:2202.10054): a random head would first wreck the features. It ends on the way
+//! from that start to the trained weights (WiSE-FT, Wortsman et al., arXiv:2109.01903), half-way with few labels: there
+//! the trained weights alone fall behind the linear probe, their middle with the start is ahead of both (CIFAR-10, 500
+//! labels: probe 51.7, trained 48.9, middle 53.8; docs/BENCHMARKS.md). With thousands the trained weights stand alone.
 //! Cost: `steps · batch` forward and backward passes.
 
 use std::collections::BTreeMap;
@@ -25,7 +24,7 @@ use crate::{
     encoder::{Encoder, Mode},
     method::{self, Overrides},
     modality::Modality,
-    optim::{Groups, OptimizerConfig},
+    optim::OptimizerConfig,
     train::{Observer, Setup, TrainConfig, Trainer},
 };
 
@@ -73,10 +72,6 @@ pub fn fit<M: Modality>(
             eps: 1e-8,
             weight_decay: recipe.weight_decay,
         }),
-        groups: match job.encoder {
-            Some(_) => Groups::one("encoder", recipe.encoder_lr),
-            None => Groups::default(),
-        },
         ..TrainConfig::default()
     };
     let mut settings = toml::Table::new();

@@ -132,7 +132,7 @@ pub fn method_info(
         setting("metric", metric.name().to_string()),
         setting("kNN", format!("cosine, k = {} (all labelled rows where there are fewer), T = {}", knn.k, knn.temperature)),
         setting("linear probe", "multinomial logistic regression on standardised features, L-BFGS; strength by the log-probability of held-out rows among the labelled ones".into()),
-        setting("supervised and fine-tuned", "same read-out, augmentation, steps, smoothing and averaging of weights; fine-tuning starts from the linear probe and ends on the way from it to the trained weights, half-way with few labels (WiSE-FT); trained for balanced accuracy where that is the metric (logit adjustment)".into()),
+        setting("supervised and fine-tuned", "same read-out, augmentation, rate, steps, smoothing and averaging of weights; fine-tuning starts from the linear probe and ends on the way from it to the trained weights, half-way with few labels (WiSE-FT); trained for balanced accuracy where that is the metric (logit adjustment)".into()),
         setting("intervals", "95 %, BCa bootstrap over test rows (whole groups, where rows have groups) and draws of labels".into()),
         setting("label draws", data.levels.first().map_or(0, |l| l.draws.len()).to_string()),
     ];

@@ -3,8 +3,9 @@
 //! Everything but pre-training is estimated first from the measured rate of training on labels: embedding the data, and
 //! the label-efficiency trainings at the two smallest budgets, which the report cannot do without. Training on all
 //! labels, where it need not be shortened, is planned if it leaves three tenths of the time to pre-training: whoever
-//! has labels for everything wants to know what they give alone. Pre-training gets what is left, less a reserve,
-//! because a shared machine slows down. Other label budgets are trained with what remains in the end.
+//! has labels for everything wants to know what they give alone. The budgets between are planned, smallest first, as
+//! long as pre-training keeps nine twentieths of it. Pre-training gets what is left, less a reserve, because a shared
+//! machine slows down. What is not planned is trained with what remains in the end.
 
 use manabi_core::eval::recipe::Recipe;
 
@@ -17,9 +18,11 @@ const FORWARD: f64 = 0.3;
 const RESERVE: f64 = 0.15;
 /// Share of the time that pre-training gets at least: without it there is nothing to report on.
 const LEAST: f64 = 0.3;
+/// Share that it keeps before label budgets between the smallest and all are planned for.
+const AMPLE: f64 = 0.45;
 
 /// What a study will spend its time on.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// Seconds that everything after pre-training is expected to take.
     pub evaluation: f64,
@@ -27,8 +30,8 @@ pub struct Plan {
     pub pretraining: f64,
     /// Its steps.
     pub steps: u64,
-    /// Seconds of the evaluation that are for training on all labels; 0 if they are not planned.
-    pub kept_for_all: f64,
+    /// Seconds of the evaluation that are for training at each label level; 0 where it is not planned.
+    pub kept: Vec<f64>,
 }
 
 /// What the plan depends on.
@@ -61,18 +64,26 @@ pub fn plan(facts: &Facts, data: &Labelled) -> Plan {
         let one = training_seconds(&recipe, data.test.len(), facts.rows_per_second);
         2.0 * Labelled::trained_draws(index, level).len() as f64 * one
     };
-    let smallest: f64 = data.levels.iter().enumerate().take(TRAINED_LEVELS).map(|(i, level)| both(i, level)).sum();
+    let seconds: Vec<f64> = data.levels.iter().enumerate().map(|(i, level)| both(i, level)).collect();
     // Probes, map, neighbours and the report: a few seconds, more with many labels.
     let probes = 4.0 + data.rows.len() as f64 * 8e-4;
     let usable = facts.left * (1.0 - RESERVE);
-    let needed = embedding + smallest + probes;
-    let all = data.levels.iter().enumerate().skip(TRAINED_LEVELS).find(|(_, level)| data.is_all(level));
-    let kept_for_all = all.map(|(i, level)| both(i, level)).filter(|s| usable - needed - s >= LEAST * usable);
-    let kept_for_all = kept_for_all.filter(|_| facts.effort >= 1.0).unwrap_or(0.0);
-    let evaluation = needed + kept_for_all;
+    let mut kept = vec![0.0; seconds.len()];
+    let smallest = TRAINED_LEVELS.min(seconds.len());
+    kept[..smallest].copy_from_slice(&seconds[..smallest]);
+    let mut evaluation = embedding + probes + kept.iter().sum::<f64>();
+    let (all, between): (Vec<usize>, Vec<usize>) =
+        (smallest..seconds.len()).partition(|&i| data.is_all(&data.levels[i]));
+    let all = all.into_iter().filter(|_| facts.effort >= 1.0).map(|i| (i, LEAST));
+    for (index, share) in all.chain(between.into_iter().map(|i| (i, AMPLE))) {
+        if usable - evaluation - seconds[index] >= share * usable {
+            kept[index] = seconds[index];
+            evaluation += seconds[index];
+        }
+    }
     let pretraining = (usable - evaluation).max(LEAST * usable);
     let steps = ((pretraining / facts.step.max(1e-9)) as u64).clamp(1, facts.most_steps.max(1));
-    Plan { evaluation, pretraining: steps as f64 * facts.step, steps, kept_for_all }
+    Plan { evaluation, pretraining: steps as f64 * facts.step, steps, kept }
 }
 
 #[cfg(test)]
@@ -97,24 +108,35 @@ mod tests {
         assert!(plan(&slow, &Labelled::default()).pretraining > 300.0);
     }
 
-    #[test]
-    fn all_labels_are_trained_on_where_enough_remains_for_pretraining() {
-        let level = |labels| Level {
+    fn labelled(budgets: &[usize]) -> Labelled {
+        let level = |&labels: &usize| Level {
             labels,
             fraction: 0.0,
             draws: vec![Draw { seed: 0, positions: vec![] }; 3],
             short: vec![],
         };
-        let data = Labelled {
-            rows: (0..60_000).collect(),
-            levels: vec![level(100), level(600), level(60_000)],
-            ..Labelled::default()
-        };
+        let all = budgets.last().copied().unwrap_or(0);
+        Labelled { rows: (0..all).collect(), levels: budgets.iter().map(level).collect(), ..Labelled::default() }
+    }
+
+    #[test]
+    fn all_labels_are_trained_on_where_enough_remains_for_pretraining() {
+        let data = labelled(&[100, 600, 60_000]);
         let at = |rows_per_second, effort| plan(&Facts { rows_per_second, effort, ..facts() }, &data);
         let fast = at(1500.0, 1.0);
-        assert!(fast.kept_for_all > 150.0 && fast.pretraining > 300.0, "{fast:?}");
+        assert!(fast.kept[2] > 150.0 && fast.pretraining > 300.0, "{fast:?}");
         assert!(fast.pretraining + fast.evaluation < 1200.0, "{fast:?}");
-        assert_eq!((at(800.0, 1.0).kept_for_all, at(1500.0, 0.5).kept_for_all), (0.0, 0.0));
+        assert_eq!((at(800.0, 1.0).kept[2], at(1500.0, 0.5).kept[2]), (0.0, 0.0));
+    }
+
+    #[test]
+    fn budgets_between_are_planned_for_while_pretraining_keeps_its_ample_share() {
+        let data = labelled(&[40, 100, 400, 4000]);
+        let demo = Facts { left: 145.0, step: 0.07, rows_per_second: 1500.0, embedded: 7000, effort: 0.25, ..facts() };
+        let planned = plan(&demo, &data);
+        assert!(planned.kept[2] > 10.0 && planned.kept[3] == 0.0, "{planned:?}");
+        assert!(planned.pretraining > 0.45 * 0.85 * 145.0, "{planned:?}");
+        assert_eq!(plan(&Facts { rows_per_second: 500.0, ..demo }, &data).kept[2], 0.0);
     }
 
     #[test]

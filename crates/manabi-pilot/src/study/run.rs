@@ -60,7 +60,7 @@ pub fn pilot<M: Modality>(start: &Start<M>, observer: &mut dyn Observer, say: &m
     study.report.cost.planned_epochs = Some(trained.planned_epochs);
     study.report.cost.used_epochs = Some(trained.summary.epochs);
     study.settings = settings(start, &trained);
-    let speed = Speed { rows_per_second: trained.rows_per_second, kept_for_all: trained.kept_for_all };
+    let speed = Speed { rows_per_second: trained.rows_per_second, kept: trained.kept.clone() };
     study.finish(start, &trained.weights, speed, say)
 }
 
@@ -75,7 +75,7 @@ pub fn evaluate<M: Modality>(
         Monitor { health: Health::Unknown, message: "pre-trained before this evaluation".into(), ..Monitor::default() };
     let rows_per_second = study.input(start).labelled_rate()?;
     study.watch.lap("calibrate");
-    study.finish(start, weights, Speed { rows_per_second, kept_for_all: 0.0 }, say)
+    study.finish(start, weights, Speed { rows_per_second, kept: Vec::new() }, say)
 }
 
 fn settings<M: Modality>(start: &Start<M>, trained: &Pretrained) -> Vec<(String, String)> {
@@ -93,7 +93,7 @@ fn settings<M: Modality>(start: &Start<M>, trained: &Pretrained) -> Vec<(String,
 /// What trainings on labels are planned with.
 struct Speed {
     rows_per_second: f64,
-    kept_for_all: f64,
+    kept: Vec<f64>,
 }
 
 struct Study<M: Modality> {
@@ -200,7 +200,7 @@ impl<M: Modality> Study<M> {
                 weights,
                 method: name,
                 metric: self.metric,
-                kept_for_all: speed.kept_for_all,
+                kept: &speed.kept,
                 rows_per_second: speed.rows_per_second,
                 effort: start.config.effort(),
             };

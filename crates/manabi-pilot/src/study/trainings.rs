@@ -1,7 +1,7 @@
 //! The rows that train networks: supervised from scratch, and fine-tuning from the pre-trained encoder.
 //!
 //! The two smallest label budgets are always trained, others while the time budget lasts, both sides of a budget or
-//! neither; what the plan has kept for all labels is not spent on fewer.
+//! neither; what the plan has kept for later ones is not spent before.
 
 use std::collections::BTreeMap;
 
@@ -45,8 +45,8 @@ pub struct Trainings<'a, M: Modality> {
     pub effort: f64,
     /// What rows are scored by.
     pub metric: Metric,
-    /// Seconds that the plan keeps for training on all labels; 0 if it could not.
-    pub kept_for_all: f64,
+    /// Seconds that the plan keeps for each level; 0 (or nothing) if it could not.
+    pub kept: &'a [f64],
     /// Rows a second in training on labels, for the estimate.
     pub rows_per_second: f64,
 }
@@ -61,8 +61,7 @@ impl<M: Modality> Trainings<'_, M> {
             let recipe = Recipe::for_labels(level.labels).shortened(self.effort).scored_by(self.metric);
             let draws = Labelled::trained_draws(index, level);
             let seconds = 2.0 * draws.len() as f64 * training_seconds(&recipe, tested, rate);
-            let all = self.data.is_all(level);
-            let left = watch.left() - if all { 0.0 } else { self.kept_for_all };
+            let left = watch.left() - self.kept.iter().skip(index + 1).sum::<f64>();
             if index >= TRAINED_LEVELS && seconds > left {
                 left_out.push(format!(
                     "Training on {} labels (supervised and fine-tuned) was left out: about {seconds:.0} s, and {:.0} s of the time budget were left.",
