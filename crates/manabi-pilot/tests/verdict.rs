@@ -183,6 +183,16 @@ fn a_budget_at_which_supervised_training_overtakes_is_a_risk() {
 }
 
 #[test]
+fn trainings_that_were_cut_short_are_a_risk_that_the_third_line_names() {
+    let mut report = report(WIN, WIN);
+    report.cost.label_training_share = Some(0.25);
+    let findings = judge(&report);
+    assert!(findings.lines[2].contains("25 % of their full length"), "{:?}", findings.lines);
+    report.cost.label_training_share = Some(1.0);
+    assert!(!judge(&report).risks.iter().any(|risk| matches!(risk, Risk::Shortened { .. })));
+}
+
+#[test]
 fn many_copies_of_few_things_are_a_risk_that_names_the_poorest_class() {
     let mut report = report(WIN, WIN);
     (report.inventory.samples, report.inventory.distinct) = (792, Some(248));

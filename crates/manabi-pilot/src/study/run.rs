@@ -208,6 +208,7 @@ impl<M: Modality> Study<M> {
             cells.extend(trained);
             self.report.warnings.append(&mut left_out);
             self.watch.lap("trainings on labels");
+            self.report.cost.label_training_share = Some(start.config.effort());
             let bootstrap = Bootstrap { seed, ..Bootstrap::default() };
             self.report.rows = figures::rows(&cells, &self.data, self.metric, &bootstrap)?;
             self.report.comparisons = figures::comparisons(&cells, &self.data, self.metric, &bootstrap)?;

@@ -95,6 +95,7 @@ pub fn documented() -> Report {
     report.findings.risks = vec![
         Risk::Collapse,
         Risk::Overtaken { labels: 400, supervised: 0.884, ssl: 0.747 },
+        Risk::Shortened { share: 0.5 },
         Risk::FewSamples { samples: 320 },
         Risk::FewThings { samples: 320, things: 40, smallest: Some("crack".into()), least: 4 },
         Risk::FewLabels { classes: 1, smallest: "stain".into(), labels: 4 },
@@ -180,6 +181,7 @@ fn cost() -> Cost {
         samples_per_second: Some(171.4),
         planned_epochs: Some(60.0),
         used_epochs: Some(48.0),
+        label_training_share: Some(1.0),
         wall_seconds: phases.iter().map(|phase| phase.1).sum(),
         phases: phases.map(|(name, seconds)| Phase { name: name.into(), seconds }).into(),
         cores: 2,

@@ -38,6 +38,10 @@ pub fn cost(report: &Report) -> Markup {
         ("Wall time of all phases", Some(duration(cost.wall_seconds)).filter(|_| cost.wall_seconds > 0.0)),
         ("Pre-training throughput", cost.samples_per_second.map(|rate| format!("{} samples/s", number(rate)))),
         ("Epochs of pre-training", epochs),
+        (
+            "Length of trainings on labels",
+            cost.label_training_share.map(|share| format!("{:.0} % of the full recipe", 100.0 * share)),
+        ),
         ("Cores used", Some(cost.cores.to_string()).filter(|_| cost.cores > 0)),
         ("Peak memory", cost.peak_memory_bytes.map(bytes)),
         (

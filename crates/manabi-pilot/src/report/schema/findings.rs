@@ -116,6 +116,11 @@ pub enum Risk {
         /// The best self-supervised score with it.
         ssl: f64,
     },
+    /// The time budget cut the trainings on labels short, which costs training from scratch most.
+    Shortened {
+        /// Share of the full length that they had.
+        share: f64,
+    },
     /// There are no labels.
     NoLabels,
     /// There are too few samples to pre-train on.

@@ -12,6 +12,8 @@ pub struct Cost {
     pub planned_epochs: Option<f64>,
     /// Epochs that were trained.
     pub used_epochs: Option<f64>,
+    /// Share of their full length that trainings on labels (from scratch and fine-tuned) had; `None` without any.
+    pub label_training_share: Option<f64>,
     /// The phases in order.
     pub phases: Vec<Phase>,
     /// Wall time of all phases, in seconds.

@@ -22,6 +22,7 @@ pub fn of(report: &Report) -> Vec<Risk> {
         Health::Healthy | Health::Unknown => {}
     }
     risks.extend(overtaken(report));
+    risks.extend(report.cost.label_training_share.filter(|share| *share < 1.0).map(|share| Risk::Shortened { share }));
     let inventory = &report.inventory;
     if report.rows.is_empty() && inventory.labelled == 0 {
         risks.push(Risk::NoLabels);
@@ -86,6 +87,11 @@ pub fn sentence(risk: &Risk) -> String {
              for whoever has fewer.",
             percent(*supervised),
             percent(*ssl)
+        ),
+        Risk::Shortened { share } => format!(
+            "In this short budget trainings on labels had {:.0} % of their full length, which costs those from scratch \
+             most; from ten minutes on they have all of it.",
+            100.0 * share
         ),
         Risk::NoLabels => "Without labels nobody can know whether the features fit your task.".into(),
         Risk::FewSamples { samples } => {
