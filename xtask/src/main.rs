@@ -1,13 +1,14 @@
 //! The project's own automation.
 //!
 //! `cargo xtask validate` is everything that CI checks on a change; `cargo xtask e2e` the
-//! slower runs on real data; `cargo xtask bench` the cross-modal benchmark.
+//! slower runs on real data; `cargo xtask bench` the cross-modal benchmark; `cargo xtask peers` speed beside PyTorch.
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 mod bench;
 mod e2e;
+mod peers;
 mod tidy;
 mod validate;
 
@@ -26,6 +27,8 @@ enum Command {
     E2e(e2e::Args),
     /// The benchmark suite, through the public API.
     Bench(bench::Args),
+    /// Kernels and training steps beside PyTorch's, alternately in one run.
+    Peers(peers::Args),
 }
 
 fn main() -> Result<()> {
@@ -33,5 +36,6 @@ fn main() -> Result<()> {
         Command::Validate => validate::run(),
         Command::E2e(args) => e2e::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Peers(args) => peers::run(&args),
     }
 }

@@ -1,0 +1,32 @@
+//! What is compared. Both workers know every case by its name.
+
+/// One comparison.
+pub struct Case {
+    /// `kind/shape`.
+    pub name: &'static str,
+    /// The peer's ways of doing it; the fastest counts.
+    pub variants: &'static [&'static str],
+    /// Runs a turn, so that a turn takes some tenths of a second.
+    pub runs: usize,
+}
+
+const FORMATS: &[&str] = &["eager", "channels_last"];
+const EAGER: &[&str] = &["eager"];
+
+/// All of them.
+pub const ALL: &[Case] = &[
+    Case { name: "step/simclr-resnet18", variants: FORMATS, runs: 1 },
+    Case { name: "step/vit-tiny", variants: EAGER, runs: 1 },
+    Case { name: "conv/3x3-64@32", variants: FORMATS, runs: 2 },
+    Case { name: "conv/3x3-128@16", variants: FORMATS, runs: 3 },
+    Case { name: "conv/3x3-256@8", variants: FORMATS, runs: 4 },
+    Case { name: "conv/3x3-512@4", variants: FORMATS, runs: 4 },
+    Case { name: "matmul/256x512x512", variants: EAGER, runs: 200 },
+    Case { name: "matmul/1024x1024x1024", variants: EAGER, runs: 20 },
+    Case { name: "matmul/2048x2048x2048", variants: EAGER, runs: 3 },
+];
+
+/// Their names, for an error message.
+pub fn names() -> String {
+    ALL.iter().map(|case| case.name).collect::<Vec<_>>().join(", ")
+}
