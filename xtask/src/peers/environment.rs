@@ -44,12 +44,12 @@ pub fn our_worker() -> Result<PathBuf> {
         bail!("our worker does not build");
     }
     let text = String::from_utf8_lossy(&output.stdout);
-    let executable = text.lines().filter_map(|line| {
+    let mut executable = text.lines().filter_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
         let path = message.get("executable")?.as_str()?;
         (message.get("target")?.get("name")?.as_str()? == "peers").then(|| PathBuf::from(path))
     });
-    executable.last().context("cargo built no executable for the bench target \"peers\"")
+    executable.next_back().context("cargo built no executable for the bench target \"peers\"")
 }
 
 fn step(command: &mut Command) -> Result<()> {

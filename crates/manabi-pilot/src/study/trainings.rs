@@ -29,6 +29,9 @@ use crate::report::Representation;
 /// Fewer passes over the labels than this are remarked on.
 const FEW_PASSES: f64 = 10.0;
 
+/// Seconds that statistics, map and report take after the trainings, and more for each test row.
+const CLOSING: (f64, f64) = (2.0, 1e-3);
+
 /// What the trainings need.
 pub struct Trainings<'a, M: Modality> {
     /// The modality, bound to the dataset.
@@ -61,7 +64,8 @@ impl<M: Modality> Trainings<'_, M> {
             let recipe = Recipe::for_labels(level.labels).shortened(self.effort).scored_by(self.metric);
             let draws = Labelled::trained_draws(index, level);
             let seconds = 2.0 * draws.len() as f64 * training_seconds(&recipe, tested, rate);
-            let left = watch.left() - self.kept.iter().skip(index + 1).sum::<f64>();
+            let closing = CLOSING.0 + CLOSING.1 * tested as f64;
+            let left = watch.left() - closing - self.kept.iter().skip(index + 1).sum::<f64>();
             if index >= TRAINED_LEVELS && seconds > left {
                 left_out.push(format!(
                     "Training on {} labels (supervised and fine-tuned) was left out: about {seconds:.0} s, and {:.0} s of the time budget were left.",
