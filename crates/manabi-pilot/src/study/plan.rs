@@ -21,6 +21,11 @@ const LEAST: f64 = 0.3;
 /// Share that it keeps before label budgets between the smallest and all are planned for.
 const AMPLE: f64 = 0.45;
 
+/// Share that the trainings at the smallest budgets may take before they are cut short.
+const MOST_LABELLED: f64 = 0.6;
+/// Share of their full length that they have at least: less would teach nothing.
+const LEAST_EFFORT: f64 = 0.1;
+
 /// What a study will spend its time on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -32,6 +37,8 @@ pub struct Plan {
     pub steps: u64,
     /// Seconds of the evaluation that are for training at each label level; 0 where it is not planned.
     pub kept: Vec<f64>,
+    /// Share of the full recipe that trainings on labels get.
+    pub effort: f64,
 }
 
 /// What the plan depends on.
@@ -45,7 +52,7 @@ pub struct Facts {
     pub rows_per_second: f64,
     /// Rows that are embedded (by two encoders).
     pub embedded: usize,
-    /// Share of the full recipe that trainings on labels get.
+    /// Share of the full recipe that trainings on labels get, where the machine is fast enough.
     pub effort: f64,
     /// Steps beyond which pre-training is pointless on so little data.
     pub most_steps: u64,
@@ -59,22 +66,29 @@ pub fn training_seconds(recipe: &Recipe, tested: usize, rows_per_second: f64) ->
 /// Divides the time.
 pub fn plan(facts: &Facts, data: &Labelled) -> Plan {
     let embedding = 2.0 * facts.embedded as f64 * FORWARD / facts.rows_per_second.max(1e-9);
-    let both = |index: usize, level: &Level| {
-        let recipe = Recipe::for_labels(level.labels).shortened(facts.effort);
+    let usable = facts.left * (1.0 - RESERVE);
+    let both = |index: usize, level: &Level, effort: f64| {
+        let recipe = Recipe::for_labels(level.labels).shortened(effort);
         let one = training_seconds(&recipe, data.test.len(), facts.rows_per_second);
         2.0 * Labelled::trained_draws(index, level).len() as f64 * one
     };
-    let seconds: Vec<f64> = data.levels.iter().enumerate().map(|(i, level)| both(i, level)).collect();
+    let smallest_at = |effort: f64| -> f64 {
+        data.levels.iter().enumerate().take(TRAINED_LEVELS).map(|(i, level)| both(i, level, effort)).sum()
+    };
+    let mut effort = facts.effort;
+    while effort > LEAST_EFFORT && smallest_at(effort) > MOST_LABELLED * usable {
+        effort = (0.9 * effort).max(LEAST_EFFORT);
+    }
+    let seconds: Vec<f64> = data.levels.iter().enumerate().map(|(i, level)| both(i, level, effort)).collect();
     // Probes, map, neighbours and the report: a few seconds, more with many labels.
     let probes = 4.0 + data.rows.len() as f64 * 8e-4;
-    let usable = facts.left * (1.0 - RESERVE);
     let mut kept = vec![0.0; seconds.len()];
     let smallest = TRAINED_LEVELS.min(seconds.len());
     kept[..smallest].copy_from_slice(&seconds[..smallest]);
     let mut evaluation = embedding + probes + kept.iter().sum::<f64>();
     let (all, between): (Vec<usize>, Vec<usize>) =
         (smallest..seconds.len()).partition(|&i| data.is_all(&data.levels[i]));
-    let all = all.into_iter().filter(|_| facts.effort >= 1.0).map(|i| (i, LEAST));
+    let all = all.into_iter().filter(|_| effort >= 1.0).map(|i| (i, LEAST));
     for (index, share) in all.chain(between.into_iter().map(|i| (i, AMPLE))) {
         if usable - evaluation - seconds[index] >= share * usable {
             kept[index] = seconds[index];
@@ -83,7 +97,7 @@ pub fn plan(facts: &Facts, data: &Labelled) -> Plan {
     }
     let pretraining = (usable - evaluation).max(LEAST * usable);
     let steps = ((pretraining / facts.step.max(1e-9)) as u64).clamp(1, facts.most_steps.max(1));
-    Plan { evaluation, pretraining: steps as f64 * facts.step, steps, kept }
+    Plan { evaluation, pretraining: steps as f64 * facts.step, steps, kept, effort }
 }
 
 #[cfg(test)]
@@ -127,6 +141,16 @@ mod tests {
         assert!(fast.kept[2] > 150.0 && fast.pretraining > 300.0, "{fast:?}");
         assert!(fast.pretraining + fast.evaluation < 1200.0, "{fast:?}");
         assert_eq!((at(800.0, 1.0).kept[2], at(1500.0, 0.5).kept[2]), (0.0, 0.0));
+    }
+
+    #[test]
+    fn a_slow_machine_cuts_trainings_on_labels_short_rather_than_the_study_late() {
+        let data = labelled(&[100, 600]);
+        let at = |rows_per_second| plan(&Facts { rows_per_second, left: 600.0, embedded: 5000, ..facts() }, &data);
+        assert_eq!(at(10_000.0).effort, 1.0);
+        let slow = at(700.0);
+        assert!(slow.effort < 1.0 && slow.kept.iter().sum::<f64>() <= 0.6 * 0.85 * 600.0, "{slow:?}");
+        assert!(at(1.0).effort >= 0.1);
     }
 
     #[test]

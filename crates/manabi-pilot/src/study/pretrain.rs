@@ -39,6 +39,8 @@ pub struct Pretrained {
     pub rows_per_second: f64,
     /// Seconds that are kept for training at each label level.
     pub kept: Vec<f64>,
+    /// Share of the full recipe that trainings on labels get.
+    pub effort: f64,
     /// The trainer's resolved settings.
     pub config: TrainConfig,
     /// The feature width.
@@ -145,7 +147,16 @@ impl<M: Modality> Input<'_, M> {
         let weights = trainer.params().pp("encoder").snapshot()?;
         let planned_epochs = plan.steps as f64 / per_epoch as f64;
         let (config, dim) = (trainer.config().clone(), trainer.encoder().dim());
-        Ok(Pretrained { weights, planned_epochs, summary, rows_per_second: labelled, kept: plan.kept, config, dim })
+        Ok(Pretrained {
+            weights,
+            planned_epochs,
+            summary,
+            rows_per_second: labelled,
+            kept: plan.kept,
+            effort: plan.effort,
+            config,
+            dim,
+        })
     }
 
     /// Leave-out kNN among training rows only: the test rows are looked at once, in the end.

@@ -60,7 +60,7 @@ pub fn pilot<M: Modality>(start: &Start<M>, observer: &mut dyn Observer, say: &m
     study.report.cost.planned_epochs = Some(trained.planned_epochs);
     study.report.cost.used_epochs = Some(trained.summary.epochs);
     study.settings = settings(start, &trained);
-    let speed = Speed { rows_per_second: trained.rows_per_second, kept: trained.kept.clone() };
+    let speed = Speed { rows_per_second: trained.rows_per_second, kept: trained.kept.clone(), effort: trained.effort };
     study.finish(start, &trained.weights, speed, say)
 }
 
@@ -75,7 +75,7 @@ pub fn evaluate<M: Modality>(
         Monitor { health: Health::Unknown, message: "pre-trained before this evaluation".into(), ..Monitor::default() };
     let rows_per_second = study.input(start).labelled_rate()?;
     study.watch.lap("calibrate");
-    study.finish(start, weights, Speed { rows_per_second, kept: Vec::new() }, say)
+    study.finish(start, weights, Speed { rows_per_second, kept: Vec::new(), effort: start.config.effort() }, say)
 }
 
 fn settings<M: Modality>(start: &Start<M>, trained: &Pretrained) -> Vec<(String, String)> {
@@ -94,6 +94,7 @@ fn settings<M: Modality>(start: &Start<M>, trained: &Pretrained) -> Vec<(String,
 struct Speed {
     rows_per_second: f64,
     kept: Vec<f64>,
+    effort: f64,
 }
 
 struct Study<M: Modality> {
@@ -202,13 +203,13 @@ impl<M: Modality> Study<M> {
                 metric: self.metric,
                 kept: &speed.kept,
                 rows_per_second: speed.rows_per_second,
-                effort: start.config.effort(),
+                effort: speed.effort,
             };
             let (trained, mut left_out) = trainings.run(&self.watch, say)?;
             cells.extend(trained);
             self.report.warnings.append(&mut left_out);
             self.watch.lap("trainings on labels");
-            self.report.cost.label_training_share = Some(start.config.effort());
+            self.report.cost.label_training_share = Some(speed.effort);
             let bootstrap = Bootstrap { seed, ..Bootstrap::default() };
             self.report.rows = figures::rows(&cells, &self.data, self.metric, &bootstrap)?;
             self.report.comparisons = figures::comparisons(&cells, &self.data, self.metric, &bootstrap)?;

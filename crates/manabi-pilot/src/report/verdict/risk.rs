@@ -90,7 +90,7 @@ pub fn sentence(risk: &Risk) -> String {
         ),
         Risk::Shortened { share } => format!(
             "In this short budget trainings on labels had {:.0} % of their full length, which costs those from scratch \
-             most; from ten minutes on they have all of it.",
+             most; a longer one gives them all of it.",
             100.0 * share
         ),
         Risk::NoLabels => "Without labels nobody can know whether the features fit your task.".into(),
