@@ -13,6 +13,7 @@ use manabi::{
         train::{Setup, TrainConfig, Trainer},
     },
     image::{ImageConfig, ImageModality},
+    pilot::study::peak_memory,
 };
 
 const METHODS: [(&str, &str); 8] = [
@@ -49,8 +50,7 @@ fn measure(name: &str, encoder: &str) {
     let train = TrainConfig { steps: Some(1000), ..TrainConfig::default() };
     let setup = Setup::new(&modality, source.as_ref(), &rows, method::find(name).unwrap(), train);
     let rate = Trainer::new(setup).unwrap().measure(8).unwrap();
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse::<u64>().ok());
+    let peak = peak_memory().map(|bytes| bytes >> 10);
     println!(
         "{}",
         serde_json::json!({

@@ -7,6 +7,7 @@
 use std::{io::BufRead, time::Instant};
 
 use candle_core::{Device, Tensor};
+use manabi::pilot::study::peak_memory;
 
 mod kernels;
 mod steps;
@@ -31,14 +32,8 @@ fn main() {
         let times: u32 = line.unwrap().trim().parse().unwrap();
         let start = Instant::now();
         (0..times).for_each(|_| run());
-        println!("{} {}", start.elapsed().as_secs_f64() / f64::from(times), peak_memory());
+        println!("{} {}", start.elapsed().as_secs_f64() / f64::from(times), peak_memory().unwrap_or(0));
     }
-}
-
-fn peak_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let kib = status.lines().find_map(|l| l.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse::<u64>().ok());
-    kib.unwrap_or(0) * 1024
 }
 
 /// Numbers without a pattern that a kernel could profit from.
