@@ -1,7 +1,8 @@
 //! From measured throughput and the time budget to steps of pre-training.
 //!
 //! Everything but pre-training is estimated first from the measured rate of training on labels: embedding the data, and
-//! the label-efficiency trainings at the two smallest budgets, which the report cannot do without. Training on all
+//! the label-efficiency trainings at the two smallest budgets, which the report cannot do without; where they would take more than
+//! six tenths of the time, they are cut short, both sides alike, and the report says so. Training on all
 //! labels, where it need not be shortened, is planned if it leaves three tenths of the time to pre-training: whoever
 //! has labels for everything wants to know what they give alone. The budgets between are planned, smallest first, as
 //! long as pre-training keeps nine twentieths of it. Pre-training gets what is left, less a reserve, because a shared
@@ -20,7 +21,6 @@ const RESERVE: f64 = 0.15;
 const LEAST: f64 = 0.3;
 /// Share that it keeps before label budgets between the smallest and all are planned for.
 const AMPLE: f64 = 0.45;
-
 /// Share that the trainings at the smallest budgets may take before they are cut short.
 const MOST_LABELLED: f64 = 0.6;
 /// Share of their full length that they have at least: less would teach nothing.
