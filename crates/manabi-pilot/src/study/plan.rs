@@ -1,12 +1,12 @@
 //! From measured throughput and the time budget to steps of pre-training.
 //!
 //! Everything but pre-training is estimated first from the measured rate of training on labels: embedding the data, and
-//! the label-efficiency trainings at the two smallest budgets, which the report cannot do without; where they would take more than
-//! six tenths of the time, they are cut short, both sides alike, and the report says so. Training on all
-//! labels, where it need not be shortened, is planned if it leaves three tenths of the time to pre-training: whoever
-//! has labels for everything wants to know what they give alone. The budgets between are planned, smallest first, as
-//! long as pre-training keeps nine twentieths of it. Pre-training gets what is left, less a reserve, because a shared
-//! machine slows down. What is not planned is trained with what remains in the end.
+//! the label-efficiency trainings at the two smallest budgets, which the report cannot do without; where they would
+//! take more than six tenths of the time, they are cut short, both sides alike, and the report says so. Training on
+//! all labels, where it need not be shortened, is planned if it leaves three tenths of the time to pre-training:
+//! whoever has labels for everything wants to know what they give alone. The budgets between are planned, smallest
+//! first, as long as pre-training keeps nine twentieths of it. Pre-training gets what is left, less a reserve, because
+//! a shared machine slows down. What is not planned is trained with what remains in the end.
 
 use manabi_core::eval::recipe::Recipe;
 
