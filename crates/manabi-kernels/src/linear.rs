@@ -5,8 +5,7 @@
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, Layout, Result, Tensor, bail};
 
-use crate::matmul::{Matrix, product, sgemm_parallel};
-use crate::memory::build;
+use crate::matmul::{Matrix, Start, product, product_from};
 use crate::norm::column_sums;
 use crate::storage::{Forward, check_shape, fast, last_dim, slice, tensor_like, with};
 
@@ -51,17 +50,7 @@ fn forward(x: &[f32], dims: &[usize], w: &[f32], outputs: usize, bias: Option<&[
     let rows = x.len() / inputs;
     shape.push(outputs);
     let (size, x, w) = ((rows, outputs, inputs), Matrix::rows(x, inputs), Matrix::rows(w, inputs).t());
-    let fill = |y: &mut [f32]| match bias {
-        None => sgemm_parallel(size, x, w, y, false),
-        Some(bias) => {
-            for row in y.chunks_exact_mut(outputs.max(1)) {
-                row.copy_from_slice(bias);
-            }
-            sgemm_parallel(size, x, w, y, true)
-        }
-    };
-    // SAFETY: every element is written, by the product or by the bias before the product is added.
-    let y = unsafe { build(rows * outputs, fill) }?;
+    let y = product_from(size, x, w, bias.map_or(Start::Zero, Start::Columns))?;
     Ok((CpuStorage::F32(y), shape.into()))
 }
 

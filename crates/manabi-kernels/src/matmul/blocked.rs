@@ -1,0 +1,235 @@
+//! The loops around the tiles: blocks of B for the shared cache, blocks of A for each core's own (Goto & van de Geijn,
+//! 2008).
+//!
+//! For each block of columns and each block of k, B is copied into panels, by all threads together; then the threads
+//! take blocks of rows one after the other, copy their block of A, and run the tiles. Blocks of rows are many, so that
+//! a thread that is held up leaves its share to the others. Operands that are small, or that already lie as the tiles
+//! want them, are read where they are.
+
+use rayon::prelude::*;
+
+use super::{
+    matrix::Matrix,
+    pack,
+    tile::{MOST, Operand, Tile, Tiles},
+};
+use crate::memory::Scratch;
+use crate::storage::Shared;
+
+/// The most steps of k at once: a panel of B of this depth takes half of a first-level cache.
+const DEPTH: usize = 320;
+
+/// The most columns of B at once.
+const COLUMNS: usize = 2048;
+
+/// The most rows of A at once: with `DEPTH` about half of a second-level cache.
+const ROWS: usize = 144;
+
+/// Elements of B that tiles read in strides faster than they are copied.
+const SMALL: usize = 1 << 14;
+
+/// Multiplications below which threads cost more than they save.
+const ALONE: usize = 1 << 18;
+
+/// What the elements of the product start from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Start<'a> {
+    /// Zero: C is overwritten.
+    Zero,
+    /// What C holds.
+    Add,
+    /// One value a column.
+    Columns(&'a [f32]),
+}
+
+/// A product and where it goes.
+#[derive(Clone, Copy)]
+pub(super) struct Product<'a> {
+    /// (M, N, K).
+    pub(super) size: (usize, usize, usize),
+    pub(super) a: Matrix<'a>,
+    pub(super) b: Matrix<'a>,
+    pub(super) c: Shared,
+    /// The step from a row of C to the next.
+    pub(super) row: usize,
+    pub(super) start: Start<'a>,
+}
+
+/// `total` in equal parts of at most `most`, rounded up to `unit`.
+fn even(total: usize, most: usize, unit: usize) -> usize {
+    total.div_ceil(total.div_ceil(most).max(1)).next_multiple_of(unit)
+}
+
+/// Computes the product, on all of rayon's threads with `parallel`.
+///
+/// # Safety
+/// The matrices hold M x K and K x N elements, a start by columns N, C M rows of N elements `row` apart, initialised
+/// where the product starts from them, and nothing else reads or writes C meanwhile.
+pub(super) unsafe fn multiply(tiles: Tiles, p: &Product<'_>, parallel: bool) {
+    let (m, n, k) = p.size;
+    if m == 0 || n == 0 {
+        return;
+    }
+    let threads = if parallel && m * n * k >= ALONE { rayon::current_num_threads() } else { 1 };
+    let (depth, columns) = (even(k, DEPTH, 1).max(1), even(n, COLUMNS, tiles.columns));
+    for column in (0..n).step_by(columns) {
+        // A product over nothing is its start: one round of depth 0.
+        for first in (0..k.max(1)).step_by(depth) {
+            let block = Block {
+                tiles,
+                columns: (column, columns.min(n - column)),
+                depth: (first, depth.min(k - first)),
+                start: if first == 0 { p.start } else { Start::Add },
+            };
+            // SAFETY: the blocks lie inside the product.
+            unsafe { block.run(p, threads) };
+        }
+    }
+}
+
+/// Some columns and some steps of k of a product.
+struct Block<'a> {
+    tiles: Tiles,
+    /// First, and how many.
+    columns: (usize, usize),
+    /// First, and how many.
+    depth: (usize, usize),
+    start: Start<'a>,
+}
+
+impl Block<'_> {
+    /// # Safety
+    /// As for [`multiply`].
+    unsafe fn run(&self, p: &Product<'_>, threads: usize) {
+        let (m, _, _) = p.size;
+        let ((column, columns), (_, depth), wide) = (self.columns, self.depth, self.tiles.columns);
+        // Read where it is: all panels but a last one that is not whole.
+        let whole = columns / wide;
+        let direct = if self.right_as_it_is(p) { whole } else { 0 };
+        let copied = columns.div_ceil(wide) - direct;
+        let mut space = Scratch::new(copied * wide * depth + LINE);
+        let panels = aligned(&mut space, copied * wide * depth);
+        if copied > 0 && depth > 0 {
+            let each = if threads == 1 { copied } else { copied.div_ceil(4 * threads) };
+            let pack = |(i, to): (usize, &mut [f32])| {
+                let first = (direct + i * each) * wide;
+                let part = (column + first, (each * wide).min(columns - first));
+                // SAFETY: the part lies inside the block, and `to` has whole panels for it.
+                unsafe { pack::right(self.tiles, p.b, part, self.depth, to) };
+            };
+            let size = each * wide * depth;
+            match threads {
+                1 => panels.chunks_mut(size).enumerate().for_each(pack),
+                _ => panels.par_chunks_mut(size).enumerate().for_each(pack),
+            }
+        }
+        let right = Right { direct, panels };
+        let tall = self.tiles.rows;
+        let rows = even(m.div_ceil(if threads == 1 { 1 } else { 4 * threads }), ROWS, tall);
+        // SAFETY: the blocks of rows are disjoint, and lie inside the product.
+        let run = |i: usize| unsafe { self.rows(p, (i * rows, rows.min(m - i * rows)), &right) };
+        match threads {
+            1 => (0..m.div_ceil(rows)).for_each(run),
+            _ => (0..m.div_ceil(rows)).into_par_iter().with_max_len(1).for_each(run),
+        }
+    }
+
+    /// Rows `row..row + rows` of the block.
+    ///
+    /// # Safety
+    /// As for [`multiply`]; no other task has these rows.
+    unsafe fn rows(&self, p: &Product<'_>, (row, rows): (usize, usize), right: &Right<'_>) {
+        let ((column, columns), (first, depth)) = (self.columns, self.depth);
+        let (tall, wide) = (self.tiles.rows, self.tiles.columns);
+        // Without depth nothing is read.
+        let direct = depth == 0 || self.left_as_it_is(p);
+        let size = if direct { 0 } else { rows.next_multiple_of(tall) * depth };
+        let mut space = Scratch::new(if direct { 0 } else { size + LINE });
+        let left = if direct { &mut [][..] } else { aligned(&mut space, size) };
+        if !direct {
+            // SAFETY: the rows lie inside the product, and `left` has whole panels for them.
+            unsafe { pack::left(self.tiles, p.a, (row, rows), self.depth, left) };
+        }
+        let mut edge = [0f32; MOST];
+        for j in (0..columns).step_by(wide) {
+            let width = wide.min(columns - j);
+            let b = right.panel(p.b, (column + j, j / wide), first, depth, wide);
+            for i in (0..rows).step_by(tall) {
+                let a = match direct {
+                    true => Operand { data: p.a.at(row + i, first), line: p.a.row_stride, depth: p.a.column_stride },
+                    false => Operand { data: left[i * depth..].as_ptr(), line: 1, depth: tall },
+                };
+                let (height, at) = (tall.min(rows - i), (row + i) * p.row + column + j);
+                let c = p.c.pointer(at);
+                let (start, start_row) = match self.start {
+                    Start::Zero => (std::ptr::null(), 0),
+                    Start::Add => (c.cast_const(), p.row),
+                    Start::Columns(values) => (values[column + j..].as_ptr(), 0),
+                };
+                let tile = Tile { depth, a, b, c, row: p.row, start, start_row };
+                // SAFETY: the tile lies inside the product; one that does not is computed beside it, and only the part
+                // inside is copied in and out.
+                unsafe {
+                    if width == wide {
+                        self.tiles.run(height, tile);
+                        continue;
+                    }
+                    if !start.is_null() {
+                        for r in 0..height {
+                            start.add(r * start_row).copy_to_nonoverlapping(edge[r * wide..].as_mut_ptr(), width);
+                        }
+                    }
+                    let start = if start.is_null() { start } else { edge.as_ptr() };
+                    let c = edge.as_mut_ptr();
+                    self.tiles.run(height, Tile { c, row: wide, start, start_row: wide, ..tile });
+                    for r in 0..height {
+                        edge[r * wide..].as_ptr().copy_to_nonoverlapping(p.c.pointer(at + r * p.row), width);
+                    }
+                }
+            }
+        }
+    }
+
+    /// True where copying B costs more than reading it in strides.
+    fn right_as_it_is(&self, p: &Product<'_>) -> bool {
+        let (m, _, _) = p.size;
+        p.b.column_stride == 1 && (m <= 4 * self.tiles.rows || self.columns.1 * self.depth.1 <= SMALL)
+    }
+
+    /// True where copying A costs more than reading it in strides.
+    fn left_as_it_is(&self, p: &Product<'_>) -> bool {
+        self.columns.1 <= 8 * self.tiles.columns && (p.a.column_stride == 1 || p.a.row_stride == 1)
+    }
+}
+
+/// The block of B: panels read where they are, then copied ones.
+struct Right<'a> {
+    direct: usize,
+    panels: &'a [f32],
+}
+
+impl Right<'_> {
+    #[inline(always)]
+    fn panel(
+        &self,
+        b: Matrix<'_>,
+        (column, panel): (usize, usize),
+        first: usize,
+        depth: usize,
+        wide: usize,
+    ) -> Operand {
+        match panel.checked_sub(self.direct) {
+            None => Operand { data: b.at(first, column), line: 0, depth: b.row_stride },
+            Some(copied) => Operand { data: self.panels[copied * wide * depth..].as_ptr(), line: 0, depth: wide },
+        }
+    }
+}
+
+/// Elements of a cache line.
+const LINE: usize = 16;
+
+/// `len` elements of a buffer that has `LINE` more, from the start of a cache line on.
+fn aligned(space: &mut [f32], len: usize) -> &mut [f32] {
+    let skip = space.as_ptr().align_offset(4 * LINE).min(LINE);
+    &mut space[skip..skip + len]
+}

@@ -1,0 +1,129 @@
+use candle_core::{DType, Device, Tensor};
+use proptest::prelude::*;
+
+use super::*;
+use crate::testing::{close, finite_differences, numbers, same_gradients, var};
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn every_tile_of_this_processor_gives_the_sum_of_products(
+        m in 1usize..40, n in 1usize..70, k in 0usize..40,
+        turned in prop::array::uniform2(any::<bool>()), kind in 0u8..3, gap in 0usize..3, seed: u64,
+    ) {
+        product_agrees((m, n, k), turned, kind, gap, seed);
+    }
+
+    #[test]
+    fn products_of_several_blocks_give_the_sum_of_products(
+        m in 1usize..300, n in 1usize..90, k in 300usize..700,
+        turned in prop::array::uniform2(any::<bool>()), kind in 0u8..3, seed: u64,
+    ) {
+        product_agrees((m, n, k), turned, kind, 0, seed);
+    }
+}
+
+/// Compares all tiles, in one thread and in all, with a sum in `f64`; all of C outside the product must stay.
+fn product_agrees((m, n, k): (usize, usize, usize), turned: [bool; 2], kind: u8, gap: usize, seed: u64) {
+    let (a, b, bias) = (numbers(m * k, seed, 1.0), numbers(k * n, seed ^ 1, 1.0), numbers(n, seed ^ 2, 1.0));
+    let a = if turned[0] { Matrix::rows(&a, m).t() } else { Matrix::rows(&a, k) };
+    let b = if turned[1] { Matrix::rows(&b, k).t() } else { Matrix::rows(&b, n) };
+    let row = n + gap;
+    let before = numbers(m * row, seed ^ 3, 1.0);
+    let start = [Start::Zero, Start::Add, Start::Columns(&bias)][usize::from(kind)];
+    for tiles in Tiles::all() {
+        let mut results = [before.clone(), before.clone()];
+        for (c, parallel) in results.iter_mut().zip([false, true]) {
+            let product = Product { size: (m, n, k), a, b, c: Shared::new(c), row, start };
+            // SAFETY: the vectors have the sizes of the matrices.
+            unsafe { multiply(tiles, &product, parallel) };
+        }
+        assert_eq!(results[0], results[1], "{}: threads change the result", tiles.name);
+        for (i, c) in results[0].iter().enumerate() {
+            let (r, column) = (i / row, i % row);
+            if column >= n {
+                assert_eq!(*c, before[i], "{}: element {i} outside the product was written", tiles.name);
+                continue;
+            }
+            let at = |x: &Matrix<'_>, i: usize, j: usize| f64::from(x.data[i * x.row_stride + j * x.column_stride]);
+            let first = match start {
+                Start::Zero => 0.0,
+                Start::Add => f64::from(before[i]),
+                Start::Columns(bias) => f64::from(bias[column]),
+            };
+            let exact = first + (0..k).map(|k| at(&a, r, k) * at(&b, k, column)).sum::<f64>();
+            let near = (f64::from(*c) - exact).abs() < 1e-5 * (1.0 + k as f64).sqrt() * 4.0;
+            assert!(near, "{}: ({r}, {column}) of {m} x {n} x {k} is {c}, expected {exact}", tiles.name);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_product_and_its_gradients_agree_with_candle(m in 1usize..90, n in 1usize..90, k in 1usize..90, seed: u64) {
+        let (a, b) = (var(&[m, k], seed), var(&[k, n], seed ^ 5));
+        same_gradients(&[&a, &b], || matmul(&a, &b).unwrap(), || a.matmul(&b).unwrap(), 1e-5);
+    }
+
+    #[test]
+    fn cutting_a_product_into_pieces_changes_no_result(m in 1usize..300, n in 1usize..300, seed: u64) {
+        let k = 70;
+        let (a, b) = (numbers(m * k, seed, 1.0), numbers(k * n, seed ^ 1, 1.0));
+        let (mut whole, mut cut) = (vec![1.0; m * n], vec![1.0; m * n]);
+        let (a, b) = (Matrix::rows(&a, m).t(), Matrix::rows(&b, n));
+        sgemm((m, n, k), a, b, &mut whole, n, true).unwrap();
+        sgemm_parallel((m, n, k), a, b, &mut cut, true).unwrap();
+        let tensor = |v: Vec<f32>| Tensor::from_vec(v, (m, n), &Device::Cpu).unwrap();
+        close("product", &tensor(cut), &tensor(whole), 1e-5);
+    }
+}
+
+#[test]
+fn the_gradients_of_a_product_agree_with_finite_differences() {
+    let (a, b) = (var(&[5, 7], 1), var(&[7, 3], 2));
+    finite_differences(&[&a, &b], 1e-2, 1e-2, || matmul(&a, &b).unwrap());
+}
+
+#[test]
+fn a_transposed_operand_needs_no_copy_by_the_caller() {
+    let (a, b) = (var(&[7, 5], 1), var(&[7, 3], 2));
+    let t = || a.t().unwrap();
+    same_gradients(&[&a, &b], || matmul(&t(), &b).unwrap(), || t().matmul(&b).unwrap(), 1e-5);
+}
+
+#[test]
+fn other_types_go_to_candle() {
+    let a = Tensor::ones((2, 3), DType::F64, &Device::Cpu).unwrap();
+    assert_eq!(matmul(&a, &a.t().unwrap()).unwrap().to_vec2::<f64>().unwrap(), [[3.0, 3.0], [3.0, 3.0]]);
+}
+
+#[test]
+fn sizes_that_do_not_fit_are_refused_with_both_numbers() {
+    let (a, b) = (var(&[2, 3], 1), var(&[4, 2], 2));
+    let message = matmul(&a, &b).unwrap_err().to_string();
+    assert!(message.contains('3') && message.contains('4'), "{message}");
+    let mut c = [0.0; 4];
+    let short = [0.0; 5];
+    assert!(sgemm((2, 2, 3), Matrix::rows(&short, 3), Matrix::rows(&[0.0; 6], 2), &mut c, 2, false).is_err());
+    assert!(sgemm((2, 2, 1), Matrix::rows(&short, 1), Matrix::rows(&short, 2), &mut c[..3], 2, false).is_err());
+}
+
+#[test]
+fn infinities_and_nan_reach_only_their_row_and_column() {
+    let mut a = vec![1f32; 7 * 5];
+    a[2 * 5 + 1] = f32::NAN;
+    a[4 * 5] = f32::INFINITY;
+    let b = vec![1f32; 5 * 9];
+    let mut c = vec![0f32; 7 * 9];
+    sgemm((7, 9, 5), Matrix::rows(&a, 5), Matrix::rows(&b, 9), &mut c, 9, false).unwrap();
+    for (row, c) in c.chunks(9).enumerate() {
+        match row {
+            2 => assert!(c.iter().all(|v| v.is_nan())),
+            4 => assert!(c.iter().all(|v| *v == f32::INFINITY)),
+            _ => assert!(c.iter().all(|v| *v == 5.0)),
+        }
+    }
+}
