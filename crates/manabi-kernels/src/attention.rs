@@ -1,27 +1,30 @@
-//! Multi-head self-attention, softmax(Q Kᵀ / √d + mask) V for each head.
+//! Multi-head self-attention, softmax(Q Kᵀ / √d + mask) V for each head, in blocks (Dao et al., arXiv:2205.14135).
 //!
 //! Shapes: qkv (B, T, 3·D) with queries, keys and values one after the other and heads of d = D / heads inside each;
-//! mask (B, T), 1 keeps a key and 0 drops it; output (B, T, D). A sample whose keys are all dropped gives zeros. Cost
-//! 4 B T² D operations forward and 8 B T² D backward; each task takes one sample, and the weights (B, heads, T, T) are
-//! kept for the backward pass.
+//! mask (B, T), 1 keeps a key and 0 drops it; output (B, T, D). [`attention_packed`] takes sequences of any lengths one
+//! after the other, (ΣT, 3·D), and spends nothing on padding. A query without keys gives zeros.
+//!
+//! Cost 4 T² D operations a sequence forward and 10 T² D backward, with T² counting kept keys alone. The T × T weights are never
+//! in memory: blocks of them are computed, used and forgotten, and computed again backward from the logarithm of each
+//! row's sum. Forward a task takes one head and some queries of one sequence, backward one head of one sequence.
+
+mod backward;
+mod forward;
+mod sequences;
 
 use std::sync::OnceLock;
 
-use candle_core::{CpuStorage, CustomOp1, D, Layout, Result, Tensor, bail};
-use rayon::prelude::*;
+use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Tensor, bail};
 
 use crate::activation::softmax_last;
-use crate::matmul::{Matrix, sgemm};
-use crate::memory::{Scratch, build};
+use crate::memory::build;
 use crate::storage::{Forward, check_shape, fast, slice, tensor_like, with};
-use crate::vector::{exp, sum_by};
+use sequences::Sequences;
 
 /// Attention of each position to those that `mask` keeps.
 pub fn attention(qkv: &Tensor, heads: usize, mask: Option<&Tensor>) -> Result<Tensor> {
     let (b, t, width) = qkv.dims3()?;
-    if heads == 0 || width == 0 || width % (3 * heads) != 0 {
-        bail!("attention: {width} features do not divide into queries, keys and values of {heads} heads")
-    }
+    check_heads(width, heads)?;
     if b * t == 0 {
         bail!("attention: empty input {:?}", qkv.dims())
     }
@@ -33,12 +36,40 @@ pub fn attention(qkv: &Tensor, heads: usize, mask: Option<&Tensor>) -> Result<Te
     }
     let keep = match mask {
         Some(mask) => {
-            let mask = mask.to_dtype(candle_core::DType::F32)?;
-            Some(with(&mask, |m| Ok(m.iter().map(|v| *v != 0.0).collect()))?)
+            let mask = mask.to_dtype(DType::F32)?;
+            Some(with(&mask, |m| Ok(m.iter().map(|v| *v != 0.0).collect::<Vec<bool>>()))?)
         }
         None => None,
     };
-    qkv.contiguous()?.apply_op1(Attention { heads, keep, weights: OnceLock::new() })
+    let op = Attention { heads, sequences: Sequences::new(&vec![t; b], keep.as_deref()), sums: OnceLock::new() };
+    qkv.contiguous()?.apply_op1(op)
+}
+
+/// Attention inside each of several sequences that lie one after the other in `qkv` (ΣT, 3·D); output (ΣT, D).
+pub fn attention_packed(qkv: &Tensor, heads: usize, lengths: &[usize]) -> Result<Tensor> {
+    let (rows, width) = qkv.dims2()?;
+    check_heads(width, heads)?;
+    let total: usize = lengths.iter().sum();
+    if total != rows || rows == 0 {
+        bail!("attention: {} sequences of {total} positions in all, but {rows} rows", lengths.len())
+    }
+    if !fast(&[qkv]) {
+        let mut first = 0;
+        let mut parts = Vec::with_capacity(lengths.len());
+        for length in lengths.iter().copied().filter(|length| *length > 0) {
+            parts.push(plain(&qkv.narrow(0, first, length)?.unsqueeze(0)?, heads, None)?.squeeze(0)?);
+            first += length;
+        }
+        return Tensor::cat(&parts, 0);
+    }
+    qkv.contiguous()?.apply_op1(Attention { heads, sequences: Sequences::new(lengths, None), sums: OnceLock::new() })
+}
+
+fn check_heads(width: usize, heads: usize) -> Result<()> {
+    if heads == 0 || width == 0 || width % (3 * heads) != 0 {
+        bail!("attention: {width} features do not divide into queries, keys and values of {heads} heads")
+    }
+    Ok(())
 }
 
 /// The same as a chain of candle's operations.
@@ -64,47 +95,36 @@ fn plain(qkv: &Tensor, heads: usize, mask: Option<&Tensor>) -> Result<Tensor> {
 
 struct Attention {
     heads: usize,
-    keep: Option<Vec<bool>>,
-    weights: OnceLock<Vec<f32>>,
+    sequences: Sequences,
+    /// The logarithm of Σ e^score of each head and query: [head][position].
+    sums: OnceLock<Vec<f32>>,
 }
 
-wide! {
-    /// Scores to weights, row by row; those of dropped keys are zero.
-    fn weigh(scores: &mut [f32], t: usize, scale: f32, keep: Option<&[bool]>) {
-        for row in scores.chunks_exact_mut(t) {
-            let mut top = f32::NEG_INFINITY;
-            match keep {
-                None => top = crate::vector::max(row),
-                Some(keep) => {
-                    for (v, keep) in row.iter().zip(keep) {
-                        top = if *keep && *v > top { *v } else { top };
-                    }
-                }
-            }
-            for v in row.iter_mut() {
-                *v = exp((*v - top) * scale);
-            }
-            if let Some(keep) = keep {
-                for (v, keep) in row.iter_mut().zip(keep) {
-                    *v = if *keep { *v } else { 0.0 };
-                }
-            }
-            let total = sum_by(t, |i| row[i]);
-            let share = if total == 0.0 { 0.0 } else { 1.0 / total };
-            for v in row.iter_mut() {
-                *v *= share;
-            }
-        }
+/// The sizes that all parts of an attention share.
+#[derive(Clone, Copy)]
+struct Heads {
+    heads: usize,
+    /// Features of a head.
+    d: usize,
+    /// Features of all heads.
+    all: usize,
+    /// Positions of all sequences.
+    rows: usize,
+}
+
+impl Heads {
+    /// Of `elements` of qkv.
+    fn new(heads: usize, width: usize, elements: usize) -> Self {
+        Self { heads, d: width / 3 / heads, all: width / 3, rows: elements / width }
     }
 
-    /// The gradient of the weights to that of the unscaled scores, in place.
-    fn unweigh(weights: &[f32], grad: &mut [f32], t: usize, scale: f32) {
-        for (p, g) in weights.chunks_exact(t).zip(grad.chunks_exact_mut(t)) {
-            let along = sum_by(t, |i| p[i] * g[i]);
-            for i in 0..t {
-                g[i] = p[i] * (g[i] - along) * scale;
-            }
-        }
+    /// Where part 0 (queries), 1 (keys) or 2 (values) of a head of a position is in qkv.
+    fn at(self, row: usize, part: usize, head: usize) -> usize {
+        row * 3 * self.all + part * self.all + head * self.d
+    }
+
+    fn scale(self) -> f32 {
+        1.0 / (self.d as f32).sqrt()
     }
 }
 
@@ -115,65 +135,28 @@ impl CustomOp1 for Attention {
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Forward {
         let x = slice(storage, layout, self.name())?;
-        let (b, t, width) = layout.shape().dims3()?;
-        let (heads, all) = (self.heads, width / 3);
-        let d = all / heads;
-        let mut weights = Vec::new();
-        let fill = |y: &mut [f32]| {
-            let run = |weights: &mut [f32]| {
-                let samples = y.par_chunks_mut(t * all).zip(weights.par_chunks_mut(heads * t * t));
-                samples.zip(x.par_chunks(t * width)).enumerate().try_for_each(|(sample, ((y, weights), x))| {
-                    let keep = self.keep.as_ref().map(|keep| &keep[sample * t..][..t]);
-                    for (head, weights) in weights.chunks_exact_mut(t * t).enumerate() {
-                        let part = |i: usize| Matrix::rows(&x[i * all + head * d..], width);
-                        sgemm((t, t, d), part(0), part(1).t(), weights, t, false)?;
-                        weigh(weights, t, 1.0 / (d as f32).sqrt(), keep);
-                        sgemm((t, d, t), Matrix::rows(weights, t), part(2), &mut y[head * d..], all, false)?;
-                    }
-                    Ok::<(), candle_core::Error>(())
-                })
-            };
-            // SAFETY: the samples cover the weights, and the first product writes all of a head's.
-            weights = unsafe { build(b * heads * t * t, run) }?;
-            Ok::<(), candle_core::Error>(())
-        };
-        // SAFETY: the samples cover the output, and each head writes its columns of all rows.
-        let y = unsafe { build(b * t * all, fill) }?;
+        let mut shape = layout.dims().to_vec();
+        let width = shape.pop().unwrap_or(1);
+        let heads = Heads::new(self.heads, width, x.len());
+        shape.push(heads.all);
+        let mut sums = vec![0f32; self.heads * heads.rows];
+        // SAFETY: the sequences cover all rows, and each head writes its columns.
+        let y = unsafe { build(heads.rows * heads.all, |y| forward::run(heads, &self.sequences, x, y, &mut sums)) }?;
         // The forward pass runs once for each instance.
-        let _ = self.weights.set(weights);
-        Ok((CpuStorage::F32(y), (b, t, all).into()))
+        let _ = self.sums.set(sums);
+        Ok((CpuStorage::F32(y), shape.into()))
     }
 
-    fn bwd(&self, qkv: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let (_, t, width) = qkv.dims3()?;
-        let (heads, all) = (self.heads, qkv.dim(D::Minus1)? / 3);
-        let d = all / heads;
-        let Some(weights) = self.weights.get() else { bail!("attention: backward before forward") };
+    fn bwd(&self, qkv: &Tensor, y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let Some(sums) = self.sums.get() else { bail!("attention: backward before forward") };
+        let heads = Heads::new(self.heads, qkv.dims().last().copied().unwrap_or(1), qkv.elem_count());
         let gx = with(qkv, |x| {
-            with(grad, |g| {
-                let fill = |gx: &mut [f32]| {
-                    let samples = gx.par_chunks_mut(t * width).zip(weights.par_chunks(heads * t * t));
-                    samples.zip(x.par_chunks(t * width)).zip(g.par_chunks(t * all)).try_for_each(
-                        |(((gx, weights), x), g)| {
-                            let mut gp = Scratch::new(t * t);
-                            for (head, weights) in weights.chunks_exact(t * t).enumerate() {
-                                let part = |i: usize| Matrix::rows(&x[i * all + head * d..], width);
-                                let at = |i: usize| i * all + head * d;
-                                let g = Matrix::rows(&g[head * d..], all);
-                                let p = Matrix::rows(weights, t);
-                                sgemm((t, d, t), p.t(), g, &mut gx[at(2)..], width, false)?;
-                                sgemm((t, t, d), g, part(2).t(), &mut gp, t, false)?;
-                                unweigh(weights, &mut gp, t, 1.0 / (d as f32).sqrt());
-                                let gs = Matrix::rows(&gp, t);
-                                sgemm((t, d, t), gs, part(1), &mut gx[at(0)..], width, false)?;
-                                sgemm((t, d, t), gs.t(), part(0), &mut gx[at(1)..], width, false)?;
-                            }
-                            Ok::<(), candle_core::Error>(())
-                        },
-                    )
-                };
-                // SAFETY: each head writes its columns of queries, keys and values in all rows of its sample.
-                unsafe { build(x.len(), fill) }
+            with(y, |y| {
+                with(grad, |g| {
+                    let run = |gx: &mut [f32]| backward::run(heads, &self.sequences, (x, y, g, sums), gx);
+                    // SAFETY: the sequences cover all rows, and each head writes its columns of all three parts.
+                    unsafe { build(x.len(), run) }
+                })
             })
         })?;
         Ok(Some(tensor_like(gx, qkv)?))
@@ -181,58 +164,4 @@ impl CustomOp1 for Attention {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{close, finite_differences, flat, same_gradients, var};
-    use candle_core::Device;
-    use proptest::prelude::*;
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
-
-        #[test]
-        fn attention_agrees_with_its_definition(
-            b in 1usize..4, t in 1usize..40, heads in 1usize..4, d in 1usize..20, masked: bool, seed: u64,
-        ) {
-            let x = var(&[b, t, 3 * heads * d], seed);
-            // The first key is always kept, the others by chance.
-            let keep: Vec<f32> = (0..b * t).map(|i| f32::from(i % t == 0 || (seed >> (i % 60)) & 1 == 1)).collect();
-            let mask = Tensor::from_vec(keep, (b, t), &Device::Cpu).unwrap();
-            let mask = masked.then_some(&mask);
-            same_gradients(&[&x], || attention(&x, heads, mask).unwrap(), || plain(&x, heads, mask).unwrap(), 5e-5);
-        }
-    }
-
-    #[test]
-    fn the_gradient_of_attention_agrees_with_finite_differences() {
-        let x = var(&[2, 5, 12], 1);
-        let mask = Tensor::new(&[[1f32, 1.0, 1.0, 0.0, 0.0], [1.0; 5]], &Device::Cpu).unwrap();
-        finite_differences(&[&x], 1e-2, 1e-2, || attention(&x, 2, Some(&mask)).unwrap());
-    }
-
-    #[test]
-    fn a_dropped_key_has_no_influence() {
-        let x = var(&[1, 4, 6], 1);
-        let mask = Tensor::new(&[[1u32, 1, 1, 0]], &Device::Cpu).unwrap();
-        let whole = attention(&x, 1, Some(&mask)).unwrap().narrow(1, 0, 3).unwrap();
-        let short = attention(&x.narrow(1, 0, 3).unwrap(), 1, None).unwrap();
-        close("value", &whole, &short, 1e-5);
-    }
-
-    #[test]
-    fn a_sample_without_keys_gives_zeros_on_every_path() {
-        let x = var(&[1, 4, 6], 1);
-        let mask = Tensor::zeros((1, 4), candle_core::DType::F32, &Device::Cpu).unwrap();
-        for y in [attention(&x, 1, Some(&mask)).unwrap(), plain(&x, 1, Some(&mask)).unwrap()] {
-            assert_eq!(flat(&y), [0.0; 8]);
-        }
-        let grads = attention(&x, 1, Some(&mask)).unwrap().sum_all().unwrap().backward().unwrap();
-        assert!(flat(grads.get(&x).unwrap()).iter().all(|v| *v == 0.0));
-    }
-
-    #[test]
-    fn features_that_do_not_divide_are_refused_with_both_numbers() {
-        let message = attention(&var(&[1, 4, 10], 1), 2, None).unwrap_err().to_string();
-        assert!(message.contains("10") && message.contains('2'), "{message}");
-    }
-}
+mod tests;

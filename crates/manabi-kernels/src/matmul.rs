@@ -36,6 +36,27 @@ pub fn sgemm(
     checked(size, a, b, c, row_stride, start, false)
 }
 
+/// As [`sgemm`], for a C whose rows lie between those that other threads write.
+///
+/// # Safety
+/// Behind `c` lie M rows of N elements, `row` apart, initialised where the product starts from them, and nothing else
+/// reads or writes them meanwhile.
+pub(crate) unsafe fn sgemm_at(
+    size: (usize, usize, usize),
+    a: Matrix<'_>,
+    b: Matrix<'_>,
+    c: Shared,
+    row: usize,
+    start: Start<'_>,
+) -> Result<()> {
+    let (m, n, k) = size;
+    a.check("the left matrix", m, k)?;
+    b.check("the right matrix", k, n)?;
+    // SAFETY: the checks cover the operands, the caller C.
+    unsafe { multiply(Tiles::best(), &Product { size, a, b, c, row, start }, false) };
+    Ok(())
+}
+
 /// As [`sgemm`] with `c` packed (rows `N` apart), on all of rayon's threads.
 pub fn sgemm_parallel(
     size: (usize, usize, usize),

@@ -78,6 +78,12 @@ impl Shared {
         self.0.wrapping_add(start)
     }
 
+    /// The address `count` elements on, which must lie inside the slice given to `new` or at its end.
+    #[inline(always)]
+    pub(crate) fn offset(self, count: usize) -> Self {
+        Self(self.0.wrapping_add(count))
+    }
+
     /// The elements `start..start + len` behind the pointer.
     ///
     /// # Safety

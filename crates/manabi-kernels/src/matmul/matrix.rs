@@ -24,6 +24,11 @@ impl<'a> Matrix<'a> {
         Self { data: self.data, row_stride: self.column_stride, column_stride: self.row_stride }
     }
 
+    /// The matrix without its first `rows` rows.
+    pub fn from_row(self, rows: usize) -> Self {
+        Self { data: self.data.get(rows * self.row_stride..).unwrap_or_default(), ..self }
+    }
+
     /// Fails unless the slice holds every element of `rows` x `columns`.
     pub(super) fn check(&self, what: &str, rows: usize, columns: usize) -> Result<()> {
         if rows > 0 && columns > 0 {
