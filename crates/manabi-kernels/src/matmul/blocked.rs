@@ -1,16 +1,16 @@
 //! The loops around the tiles: blocks of B for the shared cache, blocks of A for each core's own (Goto & van de Geijn,
 //! 2008).
 //!
-//! For each block of columns and each block of k, B is copied into panels, by all threads together; then the threads
-//! take blocks of rows one after the other, copy their block of A, and run the tiles. Blocks of rows are many, so that
-//! a thread that is held up leaves its share to the others. Operands that are small, or that already lie as the tiles
-//! want them, are read where they are.
+//! All threads together copy a block of B into panels; then each takes some rows of A after the other, goes through k
+//! in steps that fit its caches, copies A's part of a step, and runs the tiles, so that its part of C stays near until it is
+//! done. Blocks of rows are many: a thread that is held up leaves its share to the others. Operands that are small, or
+//! that already lie as the tiles want them, are read where they are.
 
 use rayon::prelude::*;
 
 use super::{
     matrix::Matrix,
-    pack,
+    pack::{self, LINE},
     tile::{MOST, Operand, Tile, Tiles},
 };
 use crate::memory::Scratch;
@@ -20,7 +20,10 @@ use crate::storage::Shared;
 const DEPTH: usize = 320;
 
 /// The most columns of B at once.
-const COLUMNS: usize = 2048;
+const COLUMNS: usize = 1024;
+
+/// The most elements of B at once: 2 MiB of the shared cache.
+const SHARE: usize = 1 << 19;
 
 /// The most rows of A at once: with `DEPTH` about half of a second-level cache.
 const ROWS: usize = 144;
@@ -71,14 +74,15 @@ pub(super) unsafe fn multiply(tiles: Tiles, p: &Product<'_>, parallel: bool) {
         return;
     }
     let threads = if parallel && m * n * k >= ALONE { rayon::current_num_threads() } else { 1 };
-    let (depth, columns) = (even(k, DEPTH, 1).max(1), even(n, COLUMNS, tiles.columns));
+    let columns = even(n, COLUMNS, tiles.columns);
+    let reach = even(k, SHARE / columns, 1).max(1);
     for column in (0..n).step_by(columns) {
-        // A product over nothing is its start: one round of depth 0.
-        for first in (0..k.max(1)).step_by(depth) {
+        // A product over nothing is its start: one round without depth.
+        for first in (0..k.max(1)).step_by(reach) {
             let block = Block {
                 tiles,
                 columns: (column, columns.min(n - column)),
-                depth: (first, depth.min(k - first)),
+                reach: (first, reach.min(k - first)),
                 start: if first == 0 { p.start } else { Start::Add },
             };
             // SAFETY: the blocks lie inside the product.
@@ -93,7 +97,7 @@ struct Block<'a> {
     /// First, and how many.
     columns: (usize, usize),
     /// First, and how many.
-    depth: (usize, usize),
+    reach: (usize, usize),
     start: Start<'a>,
 }
 
@@ -102,30 +106,29 @@ impl Block<'_> {
     /// As for [`multiply`].
     unsafe fn run(&self, p: &Product<'_>, threads: usize) {
         let (m, _, _) = p.size;
-        let ((column, columns), (_, depth), wide) = (self.columns, self.depth, self.tiles.columns);
+        let ((column, columns), (_, reach), wide) = (self.columns, self.reach, self.tiles.columns);
         // Read where it is: all panels but a last one that is not whole.
-        let whole = columns / wide;
-        let direct = if self.right_as_it_is(p) { whole } else { 0 };
+        let direct = if self.right_as_it_is(p) { columns / wide } else { 0 };
         let copied = columns.div_ceil(wide) - direct;
-        let mut space = Scratch::new(copied * wide * depth + LINE);
-        let panels = aligned(&mut space, copied * wide * depth);
-        if copied > 0 && depth > 0 {
+        let mut space = Scratch::new(copied * wide * reach + LINE);
+        let panels = aligned(&mut space, copied * wide * reach);
+        if copied * reach > 0 {
             let each = if threads == 1 { copied } else { copied.div_ceil(4 * threads) };
             let pack = |(i, to): (usize, &mut [f32])| {
                 let first = (direct + i * each) * wide;
                 let part = (column + first, (each * wide).min(columns - first));
                 // SAFETY: the part lies inside the block, and `to` has whole panels for it.
-                unsafe { pack::right(self.tiles, p.b, part, self.depth, to) };
+                unsafe { pack::right(self.tiles, p.b, part, self.reach, to) };
             };
-            let size = each * wide * depth;
+            let size = each * wide * reach;
             match threads {
                 1 => panels.chunks_mut(size).enumerate().for_each(pack),
                 _ => panels.par_chunks_mut(size).enumerate().for_each(pack),
             }
         }
-        let right = Right { direct, panels };
-        let tall = self.tiles.rows;
-        let rows = even(m.div_ceil(if threads == 1 { 1 } else { 4 * threads }), ROWS, tall);
+        let right = Right { direct, panels, size: wide * reach };
+        let parts = if threads == 1 { 1 } else { 4 * threads };
+        let rows = even(m.div_ceil(parts), ROWS, self.tiles.rows);
         // SAFETY: the blocks of rows are disjoint, and lie inside the product.
         let run = |i: usize| unsafe { self.rows(p, (i * rows, rows.min(m - i * rows)), &right) };
         match threads {
@@ -134,34 +137,58 @@ impl Block<'_> {
         }
     }
 
-    /// Rows `row..row + rows` of the block.
+    /// Rows `row..row + rows` of the block, step by step of k.
     ///
     /// # Safety
     /// As for [`multiply`]; no other task has these rows.
     unsafe fn rows(&self, p: &Product<'_>, (row, rows): (usize, usize), right: &Right<'_>) {
-        let ((column, columns), (first, depth)) = (self.columns, self.depth);
-        let (tall, wide) = (self.tiles.rows, self.tiles.columns);
+        let (first, reach) = self.reach;
+        let most = even(reach, DEPTH, 1).max(1);
         // Without depth nothing is read.
-        let direct = depth == 0 || self.left_as_it_is(p);
-        let size = if direct { 0 } else { rows.next_multiple_of(tall) * depth };
+        let direct = reach == 0 || self.left_as_it_is(p);
+        let size = if direct { 0 } else { rows.next_multiple_of(self.tiles.rows) * most };
         let mut space = Scratch::new(if direct { 0 } else { size + LINE });
         let left = if direct { &mut [][..] } else { aligned(&mut space, size) };
-        if !direct {
-            // SAFETY: the rows lie inside the product, and `left` has whole panels for them.
-            unsafe { pack::left(self.tiles, p.a, (row, rows), self.depth, left) };
+        for step in (0..reach.max(1)).step_by(most) {
+            let depth = (first + step, most.min(reach - step));
+            if !direct {
+                // SAFETY: the rows lie inside the product, and `left` has whole panels for them.
+                unsafe { pack::left(self.tiles, p.a, (row, rows), depth, left) };
+            }
+            let left = if direct { None } else { Some(&*left) };
+            let start = if step == 0 { self.start } else { Start::Add };
+            // SAFETY: what this function asks of its caller.
+            unsafe { self.tiles(p, (row, rows), depth, start, left, right) };
         }
+    }
+
+    /// The tiles of some rows and one step of k; `left` holds the panels of A, or nothing to read A where it is.
+    ///
+    /// # Safety
+    /// As for [`Self::rows`].
+    unsafe fn tiles(
+        &self,
+        p: &Product<'_>,
+        (row, rows): (usize, usize),
+        (first, depth): (usize, usize),
+        start: Start<'_>,
+        left: Option<&[f32]>,
+        right: &Right<'_>,
+    ) {
+        let (column, columns) = self.columns;
+        let (tall, wide) = (self.tiles.rows, self.tiles.columns);
         let mut edge = [0f32; MOST];
         for j in (0..columns).step_by(wide) {
             let width = wide.min(columns - j);
-            let b = right.panel(p.b, (column + j, j / wide), first, depth, wide);
+            let b = right.panel(p.b, (column + j, j / wide), (first, first - self.reach.0), wide);
             for i in (0..rows).step_by(tall) {
-                let a = match direct {
-                    true => Operand { data: p.a.at(row + i, first), line: p.a.row_stride, depth: p.a.column_stride },
-                    false => Operand { data: left[i * depth..].as_ptr(), line: 1, depth: tall },
+                let a = match left {
+                    None => Operand { data: p.a.at(row + i, first), line: p.a.row_stride, depth: p.a.column_stride },
+                    Some(left) => Operand { data: left[i * depth..].as_ptr(), line: 1, depth: tall },
                 };
                 let (height, at) = (tall.min(rows - i), (row + i) * p.row + column + j);
                 let c = p.c.pointer(at);
-                let (start, start_row) = match self.start {
+                let (start, start_row) = match start {
                     Start::Zero => (std::ptr::null(), 0),
                     Start::Add => (c.cast_const(), p.row),
                     Start::Columns(values) => (values[column + j..].as_ptr(), 0),
@@ -193,7 +220,7 @@ impl Block<'_> {
     /// True where copying B costs more than reading it in strides.
     fn right_as_it_is(&self, p: &Product<'_>) -> bool {
         let (m, _, _) = p.size;
-        p.b.column_stride == 1 && (m <= 4 * self.tiles.rows || self.columns.1 * self.depth.1 <= SMALL)
+        p.b.column_stride == 1 && (m <= 4 * self.tiles.rows || self.columns.1 * self.reach.1 <= SMALL)
     }
 
     /// True where copying A costs more than reading it in strides.
@@ -202,31 +229,23 @@ impl Block<'_> {
     }
 }
 
-/// The block of B: panels read where they are, then copied ones.
+/// The block of B: panels read where they are, then copied ones of `size` elements.
 struct Right<'a> {
     direct: usize,
     panels: &'a [f32],
+    size: usize,
 }
 
 impl Right<'_> {
+    /// A panel from the k-th row of B on, which is the `step`-th of the block.
     #[inline(always)]
-    fn panel(
-        &self,
-        b: Matrix<'_>,
-        (column, panel): (usize, usize),
-        first: usize,
-        depth: usize,
-        wide: usize,
-    ) -> Operand {
+    fn panel(&self, b: Matrix<'_>, (column, panel): (usize, usize), (k, step): (usize, usize), wide: usize) -> Operand {
         match panel.checked_sub(self.direct) {
-            None => Operand { data: b.at(first, column), line: 0, depth: b.row_stride },
-            Some(copied) => Operand { data: self.panels[copied * wide * depth..].as_ptr(), line: 0, depth: wide },
+            None => Operand { data: b.at(k, column), line: 0, depth: b.row_stride },
+            Some(i) => Operand { data: self.panels[i * self.size + step * wide..].as_ptr(), line: 0, depth: wide },
         }
     }
 }
-
-/// Elements of a cache line.
-const LINE: usize = 16;
 
 /// `len` elements of a buffer that has `LINE` more, from the start of a cache line on.
 fn aligned(space: &mut [f32], len: usize) -> &mut [f32] {
