@@ -1,6 +1,6 @@
 //! What the tests share: random tensors, closeness, and the comparison of gradients.
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor, Var};
 
 /// Reproducible numbers, roughly normal, with the given standard deviation.
 pub(crate) fn numbers(n: usize, seed: u64, deviation: f32) -> Vec<f32> {
@@ -21,6 +21,30 @@ pub(crate) fn numbers(n: usize, seed: u64, deviation: f32) -> Vec<f32> {
 pub(crate) fn var(shape: &[usize], seed: u64) -> Var {
     let n = shape.iter().product();
     Var::from_tensor(&Tensor::from_vec(numbers(n, seed, 1.0), shape, &Device::Cpu).unwrap()).unwrap()
+}
+
+/// `sin(0.7 i + shift)`, the input of the PyTorch programs.
+pub(crate) fn sine(shape: &[usize], shift: f64) -> Var {
+    let values = (0..shape.iter().product()).map(|i: usize| (i as f64 * 0.7 + shift).sin() as f32).collect();
+    Var::from_tensor(&Tensor::from_vec::<_, f32>(values, shape, &Device::Cpu).unwrap()).unwrap()
+}
+
+/// `Σ y_i cos(i)`, the loss of the PyTorch programs.
+pub(crate) fn weighted(y: &Tensor) -> Tensor {
+    let weights: Vec<f32> = (0..y.elem_count()).map(|i| (i as f64).cos() as f32).collect();
+    let weights = Tensor::from_vec(weights, y.shape(), &Device::Cpu).unwrap();
+    (y * weights).unwrap().sum_all().unwrap()
+}
+
+/// Fails unless the elements are PyTorch's.
+pub(crate) fn figures(what: &str, ours: &Tensor, pytorch: &[f32]) {
+    close(what, ours, &Tensor::from_slice(pytorch, ours.shape(), &Device::Cpu).unwrap(), 2e-5);
+}
+
+/// What `f` makes of the inputs in `f64`, which the kernels leave to candle's operations; in `f32` again.
+pub(crate) fn in_f64(f: impl Fn(&[Tensor]) -> Result<Tensor>, inputs: &[&Tensor]) -> Tensor {
+    let inputs: Vec<Tensor> = inputs.iter().map(|t| t.to_dtype(DType::F64).unwrap()).collect();
+    f(&inputs).unwrap().to_dtype(DType::F32).unwrap()
 }
 
 /// The elements in order.
