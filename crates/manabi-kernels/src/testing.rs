@@ -109,3 +109,20 @@ pub(crate) fn finite_differences(vars: &[&Var], h: f32, tolerance: f32, f: impl 
         v.set(&Tensor::from_vec(start, v.shape(), &Device::Cpu).unwrap()).unwrap();
     }
 }
+
+/// Fails unless the value of `f` and the gradients of `vars` have the same bits with one, two, three and five threads.
+pub(crate) fn any_threads(vars: &[&Var], f: impl Fn() -> Tensor + Sync) {
+    let run = |threads: usize| -> Vec<Vec<u32>> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let y = f();
+            let grads = weighted(&y).backward().unwrap();
+            let tensors = vars.iter().map(|v| grads.get(v).unwrap()).chain([&y]);
+            tensors.map(|t| flat(t).iter().map(|v| v.to_bits()).collect()).collect()
+        })
+    };
+    let one = run(1);
+    for threads in [2, 3, 5] {
+        assert!(run(threads) == one, "{threads} threads give other bits than one");
+    }
+}
