@@ -1,13 +1,16 @@
 //! Rows of a matrix by number, y[i] = x[ids[i]].
 //!
-//! Shapes: x (N, D), y (ids, D). Backward adds each row of the gradient to the row it came from; each task owns a range
-//! of those rows and goes through the numbers in order, so that the sums do not depend on the number of threads.
+//! Shapes: x (N, D), y (ids, D). Forward copies, in pieces of 256 rows. Backward adds each row of the gradient to the row
+//! it came from, in the order of [`Groups`]: only rows that occur are written, the others stay the zeros that the
+//! allocator hands out.
 
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Tensor};
 use rayon::prelude::*;
 
+use super::check_ids;
+use super::order::Groups;
 use crate::memory::built;
 use crate::storage::{Forward, fast, slice, tensor_like, with};
 
@@ -16,14 +19,30 @@ const ROWS: usize = 256;
 
 /// The rows `ids` of `x` (N, D), in that order; a row may occur several times.
 pub fn gather_rows(x: &Tensor, ids: &[u32]) -> Result<Tensor> {
+    pick("gather_rows", x, ids)
+}
+
+/// [`gather_rows`] under the name `op`.
+pub(super) fn pick(op: &str, x: &Tensor, ids: &[u32]) -> Result<Tensor> {
     let (rows, d) = x.dims2()?;
-    if let Some(id) = ids.iter().find(|id| **id as usize >= rows) {
-        bail!("gather_rows: row {id} of a tensor with {rows} rows")
-    }
+    check_ids(op, ids, rows, "row")?;
     if !fast(&[x]) || d == 0 {
         return x.index_select(&Tensor::new(ids, x.device())?, 0);
     }
     x.contiguous()?.apply_op1(Gather { ids: ids.into() })
+}
+
+/// The rows `ids` of `x`, whose rows have `d` > 0 elements.
+pub(super) fn copy_rows(x: &[f32], d: usize, ids: &[u32]) -> Vec<f32> {
+    let fill = |y: &mut [f32]| {
+        y.par_chunks_mut(ROWS * d).zip(ids.par_chunks(ROWS)).for_each(|(y, ids)| {
+            for (y, id) in y.chunks_exact_mut(d).zip(ids) {
+                y.copy_from_slice(&x[*id as usize * d..][..d]);
+            }
+        });
+    };
+    // SAFETY: there is a row of the output for each number, and each is written whole.
+    unsafe { built(ids.len() * d, fill) }
 }
 
 struct Gather {
@@ -38,15 +57,7 @@ impl CustomOp1 for Gather {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Forward {
         let (_, d) = layout.shape().dims2()?;
         let x = slice(storage, layout, self.name())?;
-        let fill = |y: &mut [f32]| {
-            y.par_chunks_mut(ROWS * d).zip(self.ids.par_chunks(ROWS)).for_each(|(y, ids)| {
-                for (y, id) in y.chunks_exact_mut(d).zip(ids) {
-                    y.copy_from_slice(&x[*id as usize * d..][..d]);
-                }
-            });
-        };
-        // SAFETY: there is a row of the output for each number, and each is written whole.
-        let y = unsafe { built(self.ids.len() * d, fill) };
+        let y = copy_rows(x, d, &self.ids);
         Ok((CpuStorage::F32(y), (self.ids.len(), d).into()))
     }
 
@@ -54,18 +65,7 @@ impl CustomOp1 for Gather {
         let (rows, d) = x.dims2()?;
         let gx = with(grad, |g| {
             let mut gx = vec![0f32; rows * d];
-            let each = rows.div_ceil(rayon::current_num_threads()).max(1);
-            gx.par_chunks_mut(each * d).enumerate().for_each(|(task, gx)| {
-                let mine = task * each..(task + 1) * each;
-                for (id, g) in self.ids.iter().zip(g.chunks_exact(d)) {
-                    let id = *id as usize;
-                    if mine.contains(&id) {
-                        for (a, b) in gx[(id - mine.start) * d..][..d].iter_mut().zip(g) {
-                            *a += b;
-                        }
-                    }
-                }
-            });
+            Groups::new(&self.ids, rows).add_rows(g, d, &mut gx);
             Ok(gx)
         })?;
         Ok(Some(tensor_like(gx, x)?))
@@ -75,7 +75,7 @@ impl CustomOp1 for Gather {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{finite_differences, same_gradients, var};
+    use crate::testing::{any_threads, close, finite_differences, same_gradients, var};
     use candle_core::Device;
     use proptest::prelude::*;
 
@@ -103,6 +103,21 @@ mod tests {
     fn a_row_that_is_not_there_is_refused_with_both_numbers() {
         let message = gather_rows(&var(&[5, 3], 1), &[1, 7]).unwrap_err().to_string();
         assert!(message.contains('7') && message.contains('5'), "{message}");
+    }
+
+    #[test]
+    fn the_bits_do_not_depend_on_the_number_of_threads() {
+        let x = var(&[50, 33], 1);
+        let ids: Vec<u32> = (0..9000).map(|i| if i % 3 == 0 { 7 } else { i * i % 50 }).collect();
+        any_threads(&[&x], || gather_rows(&x, &ids).unwrap());
+    }
+
+    #[test]
+    fn strided_inputs_give_the_same() {
+        let x = var(&[5, 3], 1);
+        let strided = x.t().unwrap();
+        let dense = strided.contiguous().unwrap();
+        close("strided", &gather_rows(&strided, &[2, 0]).unwrap(), &gather_rows(&dense, &[2, 0]).unwrap(), 0.0);
     }
 
     #[test]
