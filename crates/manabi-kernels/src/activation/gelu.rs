@@ -48,7 +48,7 @@ fn normal(x: f32) -> (f32, f32) {
 }
 
 /// 2 √(2/π)
-const STEEP: f32 = 1.595_769_1;
+const STEEP: f32 = 1.595_769;
 const CUBIC: f32 = 0.044_715;
 
 /// σ(2u), the approximation of Φ(x).

@@ -33,6 +33,45 @@ struct AvgPool {
     windows: Windows,
 }
 
+/// Calls `f` for each tap of each row of windows, with the row's number and the tap's first pixel.
+#[inline(always)]
+fn each_tap(s: &Windows, mut f: impl FnMut(usize, usize)) {
+    for oy in 0..s.y.out {
+        for row in s.y.span(oy) {
+            for first in s.x.span(0) {
+                f(oy, row * s.x.size + first);
+            }
+        }
+    }
+}
+
+wide! {
+    fn mean_map(s: &Windows, x: &[f32], y: &mut [f32]) {
+        y.fill(0.0);
+        let (out, stride) = (s.x.out, s.x.stride);
+        each_tap(s, |oy, first| {
+            for (y, x) in y[oy * out..][..out].iter_mut().zip(x[first..].iter().step_by(stride)) {
+                *y += x;
+            }
+        });
+        let share = 1.0 / s.taps() as f32;
+        for y in y {
+            *y *= share;
+        }
+    }
+
+    fn gradient_map(s: &Windows, g: &[f32], gx: &mut [f32]) {
+        gx.fill(0.0);
+        let (out, stride) = (s.x.out, s.x.stride);
+        let share = 1.0 / s.taps() as f32;
+        each_tap(s, |oy, first| {
+            for (g, gx) in g[oy * out..][..out].iter().zip(gx[first..].iter_mut().step_by(stride)) {
+                *gx += g * share;
+            }
+        });
+    }
+}
+
 impl CustomOp1 for AvgPool {
     fn name(&self) -> &'static str {
         "manabi-avg-pool"
@@ -42,19 +81,11 @@ impl CustomOp1 for AvgPool {
         let x = slice(storage, layout, self.name())?;
         let s = self.windows;
         let (area, out) = (s.area(), s.out());
-        let share = 1.0 / s.taps() as f32;
         let fill = |y: &mut [f32]| {
-            y.par_chunks_mut(out).zip(x.par_chunks(area)).with_min_len(s.at_once()).for_each(|(y, x)| {
-                for (i, y) in y.iter_mut().enumerate() {
-                    let columns = s.x.span(i % s.x.out);
-                    let rows = s.y.span(i / s.x.out);
-                    let row =
-                        |r: usize| x[r * s.x.size + columns.start..r * s.x.size + columns.end].iter().sum::<f32>();
-                    *y = rows.map(row).sum::<f32>() * share;
-                }
-            });
+            let maps = y.par_chunks_mut(out).zip(x.par_chunks(area)).with_min_len(s.at_once());
+            maps.for_each(|(y, x)| mean_map(&s, x, y));
         };
-        // SAFETY: each map writes all its outputs.
+        // SAFETY: each map is cleared before anything is added.
         let y = unsafe { built(x.len() / area * out, fill) };
         Ok((CpuStorage::F32(y), s.shape(layout)?.into()))
     }
@@ -62,20 +93,10 @@ impl CustomOp1 for AvgPool {
     fn bwd(&self, x: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         let s = self.windows;
         let (area, out) = (s.area(), s.out());
-        let share = 1.0 / s.taps() as f32;
         let gx = with(grad, |g| {
             let fill = |gx: &mut [f32]| {
-                gx.par_chunks_mut(area).zip(g.par_chunks(out)).with_min_len(s.at_once()).for_each(|(gx, g)| {
-                    gx.fill(0.0);
-                    for (i, g) in g.iter().enumerate() {
-                        let columns = s.x.span(i % s.x.out);
-                        for r in s.y.span(i / s.x.out) {
-                            for gx in &mut gx[r * s.x.size + columns.start..r * s.x.size + columns.end] {
-                                *gx += g * share;
-                            }
-                        }
-                    }
-                });
+                let maps = gx.par_chunks_mut(area).zip(g.par_chunks(out)).with_min_len(s.at_once());
+                maps.for_each(|(gx, g)| gradient_map(&s, g, gx));
             };
             // SAFETY: each map is cleared before anything is added.
             Ok(unsafe { built(x.elem_count(), fill) })

@@ -45,15 +45,16 @@ fn max_map(s: &Windows, x: &[f32], y: &mut [f32], picks: &mut [u32]) {
         for (ox, (y, pick)) in y.iter_mut().zip(picks).enumerate() {
             let columns = s.x.span(ox);
             let mut best = rows.start * w + columns.start;
+            let mut top = x[best];
             for iy in rows.clone() {
                 for i in iy * w + columns.start..iy * w + columns.end {
-                    // NaN wins, so that divergence is seen.
-                    if x[i] > x[best] || x[i].is_nan() {
-                        best = i;
-                    }
+                    // NaN wins, so that divergence is seen. Without a branch, which could not be predicted.
+                    let wins = (x[i] > top) | x[i].is_nan();
+                    best = if wins { i } else { best };
+                    top = if wins { x[i] } else { top };
                 }
             }
-            (*y, *pick) = (x[best], best as u32);
+            (*y, *pick) = (top, best as u32);
         }
     }
 }

@@ -8,7 +8,8 @@ use crate::storage::PIECE;
 #[derive(Clone, Copy)]
 pub(super) struct Side {
     kernel: usize,
-    stride: usize,
+    /// Pixels from one window to the next.
+    pub(super) stride: usize,
     padding: usize,
     /// Pixels.
     pub(super) size: usize,

@@ -84,9 +84,11 @@ pub(super) fn largest(groups: &Groups, count: usize, x: &[f32], d: usize) -> (Ve
                 picks
             };
             let blocks: Vec<Vec<u32>> = positions.par_chunks(LONG).map(block).collect();
+            let (first, others) = (&blocks[0], &blocks[1..]);
             for (j, (y, pick)) in y.iter_mut().zip(picks).enumerate() {
                 // The winners of the blocks, in their order.
-                for winners in &blocks {
+                (*y, *pick) = (x[first[j] as usize * d + j], first[j]);
+                for winners in others {
                     challenge(x[winners[j] as usize * d + j], winners[j], y, pick);
                 }
             }
@@ -95,17 +97,21 @@ pub(super) fn largest(groups: &Groups, count: usize, x: &[f32], d: usize) -> (Ve
     (y, picks)
 }
 
-/// Lets row number `row` with value `v` take the place of `pick` with value `y`, if it is larger, NaN, or the first.
+/// Lets row number `row` with value `v` take the place of `pick` with value `y`, if it is larger, or the first NaN.
 #[inline(always)]
 fn challenge(v: f32, row: u32, y: &mut f32, pick: &mut u32) {
-    if v > *y || *pick == u32::MAX || (v.is_nan() && !y.is_nan()) {
-        (*y, *pick) = (v, row);
-    }
+    // Without a branch, so that the loop over a row is vectorised.
+    let wins = (v > *y) | (v.is_nan() & !y.is_nan());
+    *y = if wins { v } else { *y };
+    *pick = if wins { row } else { *pick };
 }
 
 wide! {
     fn meet(x: &[f32], d: usize, positions: &[u32], y: &mut [f32], picks: &mut [u32]) {
-        for position in positions {
+        let Some((&first, others)) = positions.split_first() else { return };
+        y.copy_from_slice(&x[first as usize * d..][..d]);
+        picks.fill(first);
+        for position in others {
             let row = &x[*position as usize * d..][..d];
             for ((y, pick), v) in y.iter_mut().zip(picks.iter_mut()).zip(row) {
                 challenge(*v, *position, y, pick);
