@@ -1,112 +1,28 @@
-//! Rows of a matrix by number, y[i] = x[ids[i]].
+//! Rows by number: out of a matrix ([`gather_rows`], [`embedding`], [`TableRows`]), into one ([`scatter_add_rows`]), and
+//! reduced by the segment that each belongs to ([`segment_sum`], [`segment_mean`], [`segment_max`], [`segment_softmax`]),
+//! as the messages of a graph by the node they go to.
 //!
-//! Shapes: x (N, D), y (ids, D). Backward adds each row of the gradient to the row it came from; each task owns a range
-//! of those rows and goes through the numbers in order, so that the sums do not depend on the number of threads.
+//! Wherever several rows meet in one, the positions are sorted by number first, stably and in linear time; each sum then
+//! belongs to one task and runs in the order of the positions, whatever the number of threads. Numbers need no order of
+//! their own.
 
-use std::sync::Arc;
+mod embedding;
+mod order;
+mod rows;
+mod scatter;
+mod segment;
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Tensor, bail};
-use rayon::prelude::*;
+pub use embedding::{RowGradient, TableRows, embedding};
+pub use rows::gather_rows;
+pub use scatter::scatter_add_rows;
+pub use segment::{segment_max, segment_mean, segment_softmax, segment_sum};
 
-use crate::memory::built;
-use crate::storage::{Forward, fast, slice, tensor_like, with};
+use candle_core::{Result, bail};
 
-/// Rows a task copies at once.
-const ROWS: usize = 256;
-
-/// The rows `ids` of `x` (N, D), in that order; a row may occur several times.
-pub fn gather_rows(x: &Tensor, ids: &[u32]) -> Result<Tensor> {
-    let (rows, d) = x.dims2()?;
-    if let Some(id) = ids.iter().find(|id| **id as usize >= rows) {
-        bail!("gather_rows: row {id} of a tensor with {rows} rows")
-    }
-    if !fast(&[x]) || d == 0 {
-        return x.index_select(&Tensor::new(ids, x.device())?, 0);
-    }
-    x.contiguous()?.apply_op1(Gather { ids: ids.into() })
-}
-
-struct Gather {
-    ids: Arc<[u32]>,
-}
-
-impl CustomOp1 for Gather {
-    fn name(&self) -> &'static str {
-        "manabi-gather-rows"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Forward {
-        let (_, d) = layout.shape().dims2()?;
-        let x = slice(storage, layout, self.name())?;
-        let fill = |y: &mut [f32]| {
-            y.par_chunks_mut(ROWS * d).zip(self.ids.par_chunks(ROWS)).for_each(|(y, ids)| {
-                for (y, id) in y.chunks_exact_mut(d).zip(ids) {
-                    y.copy_from_slice(&x[*id as usize * d..][..d]);
-                }
-            });
-        };
-        // SAFETY: there is a row of the output for each number, and each is written whole.
-        let y = unsafe { built(self.ids.len() * d, fill) };
-        Ok((CpuStorage::F32(y), (self.ids.len(), d).into()))
-    }
-
-    fn bwd(&self, x: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let (rows, d) = x.dims2()?;
-        let gx = with(grad, |g| {
-            let mut gx = vec![0f32; rows * d];
-            let each = rows.div_ceil(rayon::current_num_threads()).max(1);
-            gx.par_chunks_mut(each * d).enumerate().for_each(|(task, gx)| {
-                let mine = task * each..(task + 1) * each;
-                for (id, g) in self.ids.iter().zip(g.chunks_exact(d)) {
-                    let id = *id as usize;
-                    if mine.contains(&id) {
-                        for (a, b) in gx[(id - mine.start) * d..][..d].iter_mut().zip(g) {
-                            *a += b;
-                        }
-                    }
-                }
-            });
-            Ok(gx)
-        })?;
-        Ok(Some(tensor_like(gx, x)?))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{finite_differences, same_gradients, var};
-    use candle_core::Device;
-    use proptest::prelude::*;
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
-
-        #[test]
-        fn gathered_rows_agree_with_candle(
-            n in 1u32..60, d in 1usize..20, picks in prop::collection::vec(0u32..10_000, 1..700), seed: u64,
-        ) {
-            let x = var(&[n as usize, d], seed);
-            let ids: Vec<u32> = picks.iter().map(|p| p % n).collect();
-            let wanted = Tensor::new(&ids[..], &Device::Cpu).unwrap();
-            same_gradients(&[&x], || gather_rows(&x, &ids).unwrap(), || x.index_select(&wanted, 0).unwrap(), 1e-5);
-        }
-    }
-
-    #[test]
-    fn the_gradient_of_gathered_rows_agrees_with_finite_differences() {
-        let x = var(&[5, 3], 1);
-        finite_differences(&[&x], 1e-2, 1e-2, || gather_rows(&x, &[4, 0, 0, 2]).unwrap());
-    }
-
-    #[test]
-    fn a_row_that_is_not_there_is_refused_with_both_numbers() {
-        let message = gather_rows(&var(&[5, 3], 1), &[1, 7]).unwrap_err().to_string();
-        assert!(message.contains('7') && message.contains('5'), "{message}");
-    }
-
-    #[test]
-    fn no_rows_give_an_empty_tensor() {
-        assert_eq!(gather_rows(&var(&[5, 3], 1), &[]).unwrap().dims(), [0, 3]);
+/// Fails unless all numbers are below `count`, which is what `what` there are.
+fn check_ids(op: &str, ids: &[u32], count: usize, what: &str) -> Result<()> {
+    match ids.iter().find(|id| **id as usize >= count) {
+        Some(id) => bail!("{op}: {what} {id} of {count}"),
+        None => Ok(()),
     }
 }

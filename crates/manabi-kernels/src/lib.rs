@@ -8,13 +8,14 @@
 //! | module | what |
 //! |---|---|
 //! | [`conv`] | 2-D convolution: im2col + matrix product, Winograd F(4×4, 3×3) |
-//! | [`norm`] | batch normalisation (with ReLU), layer normalisation, L2 normalisation |
-//! | [`activation`] | ReLU, add + ReLU, GELU, softmax, log-softmax |
+//! | [`norm`] | batch normalisation (with ReLU), group, layer, RMS and L2 normalisation |
+//! | [`activation`] | ReLU, add + ReLU, GELU in its erf and tanh forms, softmax, log-softmax |
+//! | [`loss`] | cross-entropy from logits |
 //! | [`linear`], [`matmul`] | matrix products |
 //! | [`attention`] | multi-head self-attention with a padding mask |
-//! | [`pool`] | max, average and global average pooling |
-//! | [`index`] | rows by number |
-//! | [`optim`] | in-place optimiser steps, EMA, norms |
+//! | [`pool`] | max, average and global average pooling of maps and series |
+//! | [`index`] | rows by number: gather, embedding, scatter-add; sum, mean, max and softmax by segment |
+//! | [`optim`] | in-place optimiser steps, also on some rows of a table; EMA, norms |
 //! | [`memory`] | reuse of large buffers |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -35,6 +36,7 @@ pub mod attention;
 pub mod conv;
 pub mod index;
 pub mod linear;
+pub mod loss;
 pub mod matmul;
 pub mod memory;
 pub mod norm;

@@ -1,14 +1,18 @@
-//! Normalisation: over the batch ([`batch_norm`]), over the features ([`layer_norm`]), to unit length
-//! ([`l2_normalize`]).
+//! Normalisation: over the batch ([`batch_norm`]), over groups of channels ([`group_norm`]), over the features
+//! ([`layer_norm`], [`rms_norm`]), to unit length ([`l2_normalize`]).
 
 mod batch;
 mod channels;
+mod group;
 mod l2;
 mod layer;
+mod rms;
 
 pub use batch::{BatchStats, batch_norm, batch_norm_eval};
+pub use group::group_norm;
 pub use l2::l2_normalize;
 pub use layer::layer_norm;
+pub use rms::rms_norm;
 
 use rayon::prelude::*;
 

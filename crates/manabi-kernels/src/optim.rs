@@ -2,7 +2,11 @@
 //!
 //! The state lives in ordinary variables of the parameter's shape, so that it can be checkpointed like parameters. A
 //! step over several of them holds the write lock of each through nested in-place operations, and refuses two that
-//! share one storage.
+//! share one storage. For the rows of a table that have a gradient there are steps of their own.
+
+mod rows;
+
+pub use rows::{adamw_rows_step, sgd_rows_step};
 
 use std::cell::Cell;
 
@@ -68,11 +72,7 @@ pub fn sgd_step(param: &Var, grad: &Tensor, momentum_buf: &Var, step: SgdStep) -
 /// One step of AdamW: p ← p (1 − lr λ) − lr m̂ / (√v̂ + ε), with the means m and v corrected for their start at zero.
 pub fn adamw_step(param: &Var, grad: &Tensor, m: &Var, v: &Var, step: AdamWStep) -> Result<()> {
     check(param, grad, &[m, v])?;
-    if step.step == 0 {
-        bail!("adamw_step: steps count from 1, got {}", step.step)
-    }
-    let correction = |beta: f32| (1.0 - f64::from(beta).powf(step.step as f64)) as f32;
-    let (first, second) = (correction(step.beta1), correction(step.beta2));
+    let (first, second) = corrections(&step)?;
     let grad = grad.detach();
     if !fast(&[param, &grad, m, v]) {
         let mean = |old: &Var, new: &Tensor, beta: f32| {
@@ -98,6 +98,15 @@ pub fn adamw_step(param: &Var, grad: &Tensor, m: &Var, v: &Var, step: AdamWStep)
             })
         })
     })
+}
+
+/// How much of the two means of AdamW is there after so many steps.
+fn corrections(step: &AdamWStep) -> Result<(f32, f32)> {
+    if step.step == 0 {
+        bail!("adamw_step: steps count from 1, got {}", step.step)
+    }
+    let correction = |beta: f32| (1.0 - f64::from(beta).powf(step.step as f64)) as f32;
+    Ok((correction(step.beta1), correction(step.beta2)))
 }
 
 /// target ← momentum · target + (1 − momentum) · source.
@@ -185,16 +194,22 @@ wide! {
 /// Fails unless all have the parameter's shape and none of those that are written shares a storage with another.
 fn check(param: &Var, read: &Tensor, state: &[&Var]) -> Result<()> {
     check_shape("optimiser step", "the gradient or source", read, param.dims())?;
-    let key = |t: &Tensor| std::ptr::from_ref::<Storage>(&t.storage_and_layout().0).addr();
-    let mut keys = vec![key(param), key(read)];
+    let mut all: Vec<&Tensor> = vec![param, read];
     for state in state {
         check_shape("optimiser step", "the state", state, param.dims())?;
-        keys.push(key(state));
+        all.push(state);
     }
+    own_storages(&all)
+}
+
+/// Fails unless each tensor has a storage of its own.
+fn own_storages(tensors: &[&Tensor]) -> Result<()> {
+    let key = |t: &&Tensor| std::ptr::from_ref::<Storage>(&t.storage_and_layout().0).addr();
+    let mut keys: Vec<usize> = tensors.iter().map(key).collect();
     keys.sort_unstable();
-    let distinct = keys.windows(2).filter(|k| k[0] != k[1]).count() + 1;
-    if distinct != keys.len() {
-        bail!("optimiser step: {} tensors lie in {distinct} storages; each needs its own", keys.len())
+    keys.dedup();
+    if keys.len() != tensors.len() {
+        bail!("optimiser step: {} tensors lie in {} storages; each needs its own", tensors.len(), keys.len())
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What the tests share: random tensors, closeness, and the comparison of gradients.
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor, Var};
 
 /// Reproducible numbers, roughly normal, with the given standard deviation.
 pub(crate) fn numbers(n: usize, seed: u64, deviation: f32) -> Vec<f32> {
@@ -21,6 +21,30 @@ pub(crate) fn numbers(n: usize, seed: u64, deviation: f32) -> Vec<f32> {
 pub(crate) fn var(shape: &[usize], seed: u64) -> Var {
     let n = shape.iter().product();
     Var::from_tensor(&Tensor::from_vec(numbers(n, seed, 1.0), shape, &Device::Cpu).unwrap()).unwrap()
+}
+
+/// `sin(0.7 i + shift)`, the input of the PyTorch programs.
+pub(crate) fn sine(shape: &[usize], shift: f64) -> Var {
+    let values = (0..shape.iter().product()).map(|i: usize| (i as f64 * 0.7 + shift).sin() as f32).collect();
+    Var::from_tensor(&Tensor::from_vec::<_, f32>(values, shape, &Device::Cpu).unwrap()).unwrap()
+}
+
+/// `Σ y_i cos(i)`, the loss of the PyTorch programs.
+pub(crate) fn weighted(y: &Tensor) -> Tensor {
+    let weights: Vec<f32> = (0..y.elem_count()).map(|i| (i as f64).cos() as f32).collect();
+    let weights = Tensor::from_vec(weights, y.shape(), &Device::Cpu).unwrap();
+    (y * weights).unwrap().sum_all().unwrap()
+}
+
+/// Fails unless the elements are PyTorch's.
+pub(crate) fn figures(what: &str, ours: &Tensor, pytorch: &[f32]) {
+    close(what, ours, &Tensor::from_slice(pytorch, ours.shape(), &Device::Cpu).unwrap(), 2e-5);
+}
+
+/// What `f` makes of the inputs in `f64`, which the kernels leave to candle's operations; in `f32` again.
+pub(crate) fn in_f64(f: impl Fn(&[Tensor]) -> Result<Tensor>, inputs: &[&Tensor]) -> Tensor {
+    let inputs: Vec<Tensor> = inputs.iter().map(|t| t.to_dtype(DType::F64).unwrap()).collect();
+    f(&inputs).unwrap().to_dtype(DType::F32).unwrap()
 }
 
 /// The elements in order.
@@ -83,5 +107,22 @@ pub(crate) fn finite_differences(vars: &[&Var], h: f32, tolerance: f32, f: impl 
             assert!(near, "input {i}, element {j}: gradient {}, finite difference {slope} (scale {scale})", grad[j]);
         }
         v.set(&Tensor::from_vec(start, v.shape(), &Device::Cpu).unwrap()).unwrap();
+    }
+}
+
+/// Fails unless the value of `f` and the gradients of `vars` have the same bits with one, two, three and five threads.
+pub(crate) fn any_threads(vars: &[&Var], f: impl Fn() -> Tensor + Sync) {
+    let run = |threads: usize| -> Vec<Vec<u32>> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let y = f();
+            let grads = weighted(&y).backward().unwrap();
+            let tensors = vars.iter().map(|v| grads.get(v).unwrap()).chain([&y]);
+            tensors.map(|t| flat(t).iter().map(|v| v.to_bits()).collect()).collect()
+        })
+    };
+    let one = run(1);
+    for threads in [2, 3, 5] {
+        assert!(run(threads) == one, "{threads} threads give other bits than one");
     }
 }

@@ -1,25 +1,22 @@
 //! Cross-entropy of classes with label smoothing (Szegedy et al., arXiv:1512.00567).
 //!
-//! `ℓ = mean_i −[(1 − s) log p(i, y_i) + s/C Σ_c log p(i, c)]`. Cost: one pass over the scores.
+//! `ℓ = mean_i −[(1 − s) log p(i, y_i) + s/C Σ_c log p(i, c)]`. Cost: one pass over the scores each way, of which no
+//! copy is kept in between.
 //!
 //! *Balanced*: the same on `z + log π` with the classes' frequencies `π` (logit adjustment, Menon et al.,
 //! arXiv:2007.07314): the scores `z` alone then rank the classes as if all were equally frequent, which is what balanced
 //! accuracy asks for. Weights on the rows would lose their effect on a network that fits every row.
 
 use candle_core::Tensor;
-use manabi_kernels::activation::log_softmax_last;
+use manabi_kernels::loss;
 
 use crate::{Error, Result};
 
 /// # Shapes
 /// `logits (N, C)`, `labels` `N` classes below `C` → scalar.
 pub fn cross_entropy(logits: &Tensor, labels: &[u32], smoothing: f64) -> Result<Tensor> {
-    let log_p = log_softmax_last(logits)?;
-    let hit = pick(&log_p, labels)?.mean_all()?.affine(smoothing - 1.0, 0.0)?;
-    if smoothing == 0.0 {
-        return Ok(hit);
-    }
-    Ok((hit + log_p.mean_all()?.affine(-smoothing, 0.0)?)?)
+    check_labels(logits, labels)?;
+    Ok(loss::cross_entropy(logits, labels, smoothing)?)
 }
 
 /// Cross-entropy that trains scores for balanced accuracy. A class without rows counts as one row.
@@ -39,6 +36,13 @@ pub fn balanced_cross_entropy(logits: &Tensor, labels: &[u32], smoothing: f64, c
 
 /// `rows[i, index[i]]`, `(N, C)` → `(N)`.
 pub(super) fn pick(rows: &Tensor, index: &[u32]) -> Result<Tensor> {
+    check_labels(rows, index)?;
+    let index = Tensor::new(index, rows.device())?.unsqueeze(1)?;
+    Ok(rows.gather(&index, 1)?.squeeze(1)?)
+}
+
+/// Fails unless there is a class of the scores `(N, C)` for each row.
+fn check_labels(rows: &Tensor, index: &[u32]) -> Result<()> {
     let (n, c) = rows.dims2()?;
     if index.len() != n {
         return Err(Error::config(format!("{n} rows of scores but {} labels", index.len())));
@@ -46,8 +50,7 @@ pub(super) fn pick(rows: &Tensor, index: &[u32]) -> Result<Tensor> {
     if let Some(bad) = index.iter().find(|&&i| i as usize >= c) {
         return Err(Error::config(format!("label {bad} is outside the {c} classes of the scores")));
     }
-    let index = Tensor::new(index, rows.device())?.unsqueeze(1)?;
-    Ok(rows.gather(&index, 1)?.squeeze(1)?)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -100,5 +103,8 @@ mod tests {
     fn a_label_outside_the_classes_is_refused_with_both_numbers() {
         let message = cross_entropy(&input(&[1, 4], 0.0), &[4], 0.0).unwrap_err().to_string();
         assert!(message.contains('4') && message.contains("classes"), "{message}");
+        // The kernel's mark of a row to skip is no label.
+        let message = cross_entropy(&input(&[2, 4], 0.0), &[1, u32::MAX], 0.0).unwrap_err().to_string();
+        assert!(message.contains("4294967295") && message.contains("classes"), "{message}");
     }
 }

@@ -1,14 +1,12 @@
-//! ReLU, the sum of two tensors behind a ReLU, and GELU; any shape, one pass each.
+//! Loops over the elements, and the two simplest of them: ReLU, and the sum of two tensors behind a ReLU.
 //!
-//! Φ by Abramowitz & Stegun 7.1.26 (error below 2e-7), whose exponential is also the density that the derivative
-//! Φ(x) + x φ(x) needs.
+//! Any shape, one pass each; parallel by pieces of 64 KiB.
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Tensor};
 use rayon::prelude::*;
 
 use crate::memory::built;
 use crate::storage::{Forward, PIECE, check_shape, fast, slice, tensor_like, with};
-use crate::vector::exp;
 
 /// max(x, 0), with derivative 0 at 0.
 pub fn relu(x: &Tensor) -> Result<Tensor> {
@@ -28,34 +26,11 @@ pub fn add_relu(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     a.contiguous()?.apply_op2(&b.contiguous()?, Relu)
 }
 
-/// x Φ(x), in its exact (erf) form.
-pub fn gelu(x: &Tensor) -> Result<Tensor> {
-    if !fast(&[x]) {
-        return x.gelu_erf();
-    }
-    x.contiguous()?.apply_op1(Gelu)
-}
-
 struct Relu;
-struct Gelu;
 
 #[inline(always)]
 fn rectify(v: f32) -> f32 {
     if v <= 0.0 { 0.0 } else { v }
-}
-
-/// Φ(x) and φ(x) of the normal distribution.
-#[inline(always)]
-fn normal(x: f32) -> (f32, f32) {
-    let e = exp(-0.5 * x * x);
-    let t = 1.0 / (1.0 + 0.327_591_1 * std::f32::consts::FRAC_1_SQRT_2 * x.abs());
-    let mut p = 1.061_405_4;
-    p = p * t - 1.453_152;
-    p = p * t + 1.421_413_7;
-    p = p * t - 0.284_496_74;
-    p = p * t + 0.254_829_6;
-    let tail = 0.5 * p * t * e;
-    (if x > 0.0 { 1.0 - tail } else { tail }, 0.398_942_3 * e)
 }
 
 wide! {
@@ -76,30 +51,17 @@ wide! {
             *gx = if y <= 0.0 { 0.0 } else { g };
         }
     }
-
-    fn gelu_forward(x: &[f32], y: &mut [f32]) {
-        for (y, &x) in y.iter_mut().zip(x) {
-            *y = x * normal(x).0;
-        }
-    }
-
-    fn gelu_backward(x: &[f32], g: &[f32], gx: &mut [f32]) {
-        for ((gx, &x), &g) in gx.iter_mut().zip(x).zip(g) {
-            let (below, density) = normal(x);
-            *gx = g * (below + x * density);
-        }
-    }
 }
 
 /// Runs `f` over pieces of `x` and of a new vector.
-fn map(x: &[f32], f: fn(&[f32], &mut [f32])) -> Vec<f32> {
+pub(super) fn map(x: &[f32], f: fn(&[f32], &mut [f32])) -> Vec<f32> {
     let fill = |y: &mut [f32]| y.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).for_each(|(y, x)| f(x, y));
     // SAFETY: the pieces cover the output, and `f` writes each whole.
     unsafe { built(x.len(), fill) }
 }
 
 /// Runs `f` over pieces of `a`, of `b`, which is as long, and of a new vector.
-fn map2(a: &[f32], b: &[f32], f: fn(&[f32], &[f32], &mut [f32])) -> Vec<f32> {
+pub(super) fn map2(a: &[f32], b: &[f32], f: fn(&[f32], &[f32], &mut [f32])) -> Vec<f32> {
     let fill = |y: &mut [f32]| {
         let pieces = y.par_chunks_mut(PIECE).zip(a.par_chunks(PIECE)).zip(b.par_chunks(PIECE));
         pieces.for_each(|((y, a), b)| f(a, b, y));
@@ -141,26 +103,10 @@ impl CustomOp2 for Relu {
     }
 }
 
-impl CustomOp1 for Gelu {
-    fn name(&self) -> &'static str {
-        "manabi-gelu"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Forward {
-        let x = slice(storage, layout, self.name())?;
-        Ok((CpuStorage::F32(map(x, gelu_forward)), layout.shape().clone()))
-    }
-
-    fn bwd(&self, x: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let gx = with(x, |x| with(grad, |g| Ok(map2(x, g, gelu_backward))))?;
-        Ok(Some(tensor_like(gx, x)?))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{finite_differences, flat, same_gradients, var};
+    use crate::testing::{flat, same_gradients, var};
     use candle_core::{DType, Device, Var};
     use proptest::prelude::*;
 
@@ -172,24 +118,9 @@ mod tests {
             let (a, b) = (var(&[n, m], seed), var(&[n, m], seed ^ 1));
             // Exact zeros, where the derivative is 0 here and 1 in candle, do not occur at random.
             same_gradients(&[&a], || relu(&a).unwrap(), || a.relu().unwrap(), 1e-6);
-            same_gradients(&[&a], || gelu(&a).unwrap(), || a.gelu_erf().unwrap(), 2e-6);
             let sum = || (a.as_tensor() + b.as_tensor()).unwrap().relu().unwrap();
             same_gradients(&[&a, &b], || add_relu(&a, &b).unwrap(), sum, 1e-6);
         }
-    }
-
-    #[test]
-    fn the_gradient_of_gelu_agrees_with_finite_differences() {
-        let x = var(&[40], 1);
-        finite_differences(&[&x], 1e-2, 1e-2, || gelu(&x).unwrap());
-    }
-
-    #[test]
-    fn gelu_has_its_limits_far_from_zero() {
-        let x = Tensor::new(&[-100f32, -6.0, 0.0, 6.0, 100.0], &Device::Cpu).unwrap();
-        let y = flat(&gelu(&x).unwrap());
-        assert!(y[0].abs() < 1e-30 && (y[1] + 5.9e-9).abs() < 2e-10, "{y:?}");
-        assert_eq!(y[2..], [0.0, 6.0, 100.0]);
     }
 
     #[test]
@@ -205,7 +136,7 @@ mod tests {
     #[test]
     fn nan_passes_through() {
         let x = Tensor::new(&[f32::NAN], &Device::Cpu).unwrap();
-        for y in [relu(&x), gelu(&x), add_relu(&x, &x)] {
+        for y in [relu(&x), add_relu(&x, &x)] {
             assert!(flat(&y.unwrap())[0].is_nan());
         }
     }
