@@ -12,6 +12,7 @@
 //! | [`activation`] | ReLU, add + ReLU, GELU, softmax, log-softmax |
 //! | [`linear`], [`matmul`] | matrix products |
 //! | [`attention`] | multi-head self-attention with a padding mask |
+//! | [`logsumexp`] | log Σ exp over all products of rows, without the matrix of products |
 //! | [`pool`] | max, average and global average pooling |
 //! | [`index`] | rows by number |
 //! | [`optim`] | in-place optimiser steps, EMA, norms |
@@ -35,6 +36,7 @@ pub mod attention;
 pub mod conv;
 pub mod index;
 pub mod linear;
+pub mod logsumexp;
 pub mod matmul;
 pub mod memory;
 pub mod norm;
@@ -43,4 +45,5 @@ pub mod pool;
 mod storage;
 #[cfg(test)]
 mod testing;
+mod tiles;
 mod vector;
