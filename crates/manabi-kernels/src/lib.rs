@@ -13,6 +13,7 @@
 //! | [`linear`], [`matmul`] | matrix products |
 //! | [`attention`] | multi-head self-attention with a padding mask |
 //! | [`logsumexp`] | log Σ exp over all products of rows, without the matrix of products |
+//! | [`covariance`] | column variances and squared covariances in one operation |
 //! | [`pool`] | max, average and global average pooling |
 //! | [`index`] | rows by number |
 //! | [`optim`] | in-place optimiser steps, EMA, norms |
@@ -34,6 +35,7 @@ macro_rules! wide {
 pub mod activation;
 pub mod attention;
 pub mod conv;
+pub mod covariance;
 pub mod index;
 pub mod linear;
 pub mod logsumexp;
