@@ -14,6 +14,7 @@
 //! | [`attention`] | multi-head self-attention with a padding mask |
 //! | [`logsumexp`] | log Σ exp over all products of rows, without the matrix of products |
 //! | [`covariance`] | column variances and squared covariances in one operation |
+//! | [`sinkhorn`] | a matrix of exponentials scaled to given row and column sums |
 //! | [`pool`] | max, average and global average pooling |
 //! | [`index`] | rows by number |
 //! | [`optim`] | in-place optimiser steps, EMA, norms |
@@ -44,6 +45,7 @@ pub mod memory;
 pub mod norm;
 pub mod optim;
 pub mod pool;
+pub mod sinkhorn;
 mod storage;
 #[cfg(test)]
 mod testing;
