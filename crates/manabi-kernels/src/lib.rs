@@ -12,7 +12,10 @@
 //! | [`activation`] | ReLU, add + ReLU, GELU in its erf and tanh forms, softmax, log-softmax |
 //! | [`loss`] | cross-entropy from logits |
 //! | [`linear`], [`matmul`] | matrix products |
-//! | [`attention`] | multi-head self-attention with a padding mask |
+//! | [`attention`] | multi-head self-attention in blocks, with a padding mask or packed sequences |
+//! | [`logsumexp`] | log Σ exp over all products of rows, without the matrix of products |
+//! | [`covariance`] | column variances and squared covariances in one operation |
+//! | [`sinkhorn`] | a matrix of exponentials scaled to given row and column sums |
 //! | [`pool`] | max, average and global average pooling of maps and series |
 //! | [`index`] | rows by number: gather, embedding, scatter-add; sum, mean, max and softmax by segment |
 //! | [`optim`] | in-place optimiser steps, also on some rows of a table; EMA, norms |
@@ -34,15 +37,19 @@ macro_rules! wide {
 pub mod activation;
 pub mod attention;
 pub mod conv;
+pub mod covariance;
 pub mod index;
 pub mod linear;
+pub mod logsumexp;
 pub mod loss;
 pub mod matmul;
 pub mod memory;
 pub mod norm;
 pub mod optim;
 pub mod pool;
+pub mod sinkhorn;
 mod storage;
 #[cfg(test)]
 mod testing;
+mod tiles;
 mod vector;

@@ -40,7 +40,8 @@ pub(crate) fn column_sums(rows: &[f32], width: usize) -> Vec<f32> {
 }
 
 wide! {
-    fn add_rows(rows: &[f32], sums: &mut [f32]) {
+    /// Adds each row to `sums`.
+    pub(crate) fn add_rows(rows: &[f32], sums: &mut [f32]) {
         for row in rows.chunks_exact(sums.len()) {
             for (sum, v) in sums.iter_mut().zip(row) {
                 *sum += v;

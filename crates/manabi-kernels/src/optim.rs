@@ -2,192 +2,104 @@
 //!
 //! The state lives in ordinary variables of the parameter's shape, so that it can be checkpointed like parameters. A
 //! step over several of them holds the write lock of each through nested in-place operations, and refuses two that
-//! share one storage. For the rows of a table that have a gradient there are steps of their own.
-
-mod rows;
-
-pub use rows::{adamw_rows_step, sgd_rows_step};
+//! share one storage. What else touches the same memory rides along ([`Also`]): a factor on the gradient, and a
+//! moving average of the parameter, updated while a piece of it lies in the cache. For the rows of a table that have a
+//! gradient there are steps of their own.
 
 use std::cell::Cell;
 
 use candle_core::{CpuStorage, Error, InplaceOp1, Layout, Result, Storage, Tensor, Var, bail};
 use rayon::prelude::*;
 
-use crate::storage::{PIECE, check_shape, fast, with};
+use crate::storage::{PIECE, Shared, check_shape, with};
 
-/// Settings of stochastic gradient descent, with PyTorch's meaning.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SgdStep {
-    /// Learning rate.
-    pub lr: f32,
-    /// Share of the last direction that is kept.
-    pub momentum: f32,
-    /// Look ahead along the momentum.
-    pub nesterov: bool,
-    /// Share of the parameter added to its gradient.
-    pub weight_decay: f32,
+mod adamw;
+mod ema;
+mod lars;
+mod norm;
+mod rows;
+mod sgd;
+#[cfg(test)]
+mod tests;
+
+pub use adamw::{AdamWStep, adamw_step};
+pub use ema::ema_update;
+pub use lars::{LarsStep, lars_step};
+pub use norm::{scale_in_place, sum_of_squares};
+pub use rows::{adamw_rows_step, sgd_rows_step};
+pub use sgd::{SgdStep, sgd_step};
+
+/// What a step does beside its own formula, in the same pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Also<'a> {
+    /// Factor on the gradient before all else: clipping, without a copy of the gradient.
+    pub gradient_scale: f32,
+    /// A tensor of the parameter's shape that follows its new value, t ← m t + (1 − m) p, and the momentum m.
+    pub follower: Option<(&'a Var, f32)>,
 }
 
-/// Settings of AdamW, with PyTorch's meaning.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamWStep {
-    /// Learning rate.
-    pub lr: f32,
-    /// Decay of the mean of gradients.
-    pub beta1: f32,
-    /// Decay of the mean of squared gradients.
-    pub beta2: f32,
-    /// Added to the root of the latter.
-    pub eps: f32,
-    /// Share of the parameter taken off, times the learning rate.
-    pub weight_decay: f32,
-    /// Which step this is; the first is 1.
-    pub step: u64,
-}
-
-/// One step of SGD: b ← μ b + g + λ p, then p ← p − lr b, or p − lr (g + λ p + μ b) with `nesterov`.
-pub fn sgd_step(param: &Var, grad: &Tensor, momentum_buf: &Var, step: SgdStep) -> Result<()> {
-    check(param, grad, &[momentum_buf])?;
-    let SgdStep { lr, momentum, nesterov, weight_decay } = step;
-    let grad = grad.detach();
-    if !fast(&[param, &grad, momentum_buf]) {
-        let p = param.detach();
-        let g = (&grad + (&p * f64::from(weight_decay))?)?;
-        let buf = ((momentum_buf.detach() * f64::from(momentum))? + &g)?;
-        let direction = if nesterov { (g + (&buf * f64::from(momentum))?)? } else { buf.clone() };
-        momentum_buf.set(&buf)?;
-        return param.set(&(p - (direction * f64::from(lr))?)?);
+impl Default for Also<'_> {
+    fn default() -> Self {
+        Self { gradient_scale: 1.0, follower: None }
     }
-    with(&grad, |g| {
-        with_mut(param, |p| {
-            with_mut(momentum_buf, |b| {
-                let pieces = p.par_chunks_mut(PIECE).zip(b.par_chunks_mut(PIECE)).zip(g.par_chunks(PIECE));
-                pieces.for_each(|((p, b), g)| sgd(p, b, g, step));
-                Ok(())
-            })
-        })
-    })
 }
 
-/// One step of AdamW: p ← p (1 − lr λ) − lr m̂ / (√v̂ + ε), with the means m and v corrected for their start at zero.
-pub fn adamw_step(param: &Var, grad: &Tensor, m: &Var, v: &Var, step: AdamWStep) -> Result<()> {
-    check(param, grad, &[m, v])?;
-    let (first, second) = corrections(&step)?;
-    let grad = grad.detach();
-    if !fast(&[param, &grad, m, v]) {
-        let mean = |old: &Var, new: &Tensor, beta: f32| {
-            let beta = f64::from(beta);
-            (old.detach() * beta)? + (new * (1.0 - beta))?
-        };
-        let (mean, square) = (mean(m, &grad, step.beta1)?, mean(v, &grad.sqr()?, step.beta2)?);
-        m.set(&mean)?;
-        v.set(&square)?;
-        let root = ((square / f64::from(second))?.sqrt()? + f64::from(step.eps))?;
-        let moved = (mean.div(&root)? * f64::from(step.lr / first))?;
-        let kept = (param.detach() * (1.0 - f64::from(step.lr) * f64::from(step.weight_decay)))?;
-        return param.set(&(kept - moved)?);
+impl Also<'_> {
+    /// As the function, with the follower among what is written.
+    fn check(&self, param: &Var, grad: &Tensor, state: &[&Var]) -> Result<()> {
+        let follower = self.follower.iter().map(|(var, _)| *var);
+        check(param, grad, &state.iter().copied().chain(follower).collect::<Vec<_>>())
     }
-    with(&grad, |g| {
-        with_mut(param, |p| {
-            with_mut(m, |m| {
-                with_mut(v, |v| {
-                    let pieces = p.par_chunks_mut(PIECE).zip(m.par_chunks_mut(PIECE)).zip(v.par_chunks_mut(PIECE));
-                    pieces.zip(g.par_chunks(PIECE)).for_each(|(((p, m), v), g)| adamw(p, m, v, g, step, first, second));
-                    Ok(())
-                })
-            })
-        })
-    })
+
+    /// The gradient times the factor, in a tensor of its own.
+    fn scaled(&self, grad: &Tensor) -> Result<Tensor> {
+        grad.detach() * f64::from(self.gradient_scale)
+    }
+
+    /// The follower's part in a pass of its own.
+    fn follow(&self, param: &Var) -> Result<()> {
+        self.follower.map_or(Ok(()), |(target, momentum)| ema_update(target, param, momentum))
+    }
 }
 
-/// How much of the two means of AdamW is there after so many steps.
-fn corrections(step: &AdamWStep) -> Result<(f32, f32)> {
-    if step.step == 0 {
-        bail!("adamw_step: steps count from 1, got {}", step.step)
+/// Calls `step` with each piece of the parameter, its state and its gradient, then moves the follower's piece.
+fn sweep<const N: usize>(
+    param: &Var,
+    state: [&Var; N],
+    grad: &Tensor,
+    also: Also<'_>,
+    step: impl Fn(&mut [f32], [&mut [f32]; N], &[f32]) + Sync,
+) -> Result<()> {
+    if let Some((target, _)) = also.follower.filter(|(target, _)| !crate::storage::fast(&[target])) {
+        bail!("optimiser step: a follower of {:?} on {:?} beside f32 on the CPU", target.dtype(), target.device())
     }
-    let correction = |beta: f32| (1.0 - f64::from(beta).powf(step.step as f64)) as f32;
-    Ok((correction(step.beta1), correction(step.beta2)))
-}
-
-/// target ← momentum · target + (1 − momentum) · source.
-pub fn ema_update(target: &Var, source: &Tensor, momentum: f32) -> Result<()> {
-    check(target, source, &[])?;
-    if !fast(&[target, source]) {
-        let kept = (target.detach() * f64::from(momentum))?;
-        return target.set(&(kept + (source.detach() * (1.0 - f64::from(momentum)))?)?);
-    }
-    with(&source.detach(), |s| {
-        with_mut(target, |t| {
-            t.par_chunks_mut(PIECE).zip(s.par_chunks(PIECE)).for_each(|(t, s)| ema(t, s, momentum));
+    let follower = also.follower.map(|(target, _)| target);
+    let written: Vec<&Var> = [param].into_iter().chain(state).chain(follower).collect();
+    with(&grad.detach(), |g| {
+        lock(&written, &mut Vec::new(), &mut |pointers| {
+            g.par_chunks(PIECE).enumerate().for_each(|(i, g)| {
+                // SAFETY: `pointers` are the elements of `written`, locked for the time of this call, each as many as
+                // the gradient has, in storages of their own; each piece belongs to one task.
+                let piece = |which: usize| unsafe { pointers[which].at(i * PIECE, g.len()) };
+                let p = piece(0);
+                step(p, std::array::from_fn(|j| piece(1 + j)), g);
+                if let Some((_, momentum)) = also.follower {
+                    ema::ema(piece(1 + N), p, momentum);
+                }
+            });
             Ok(())
         })
     })
 }
 
-/// The sum of the squares of all elements, in `f64`; the order of the sum does not depend on the number of threads.
-pub fn sum_of_squares(x: &Tensor) -> Result<f64> {
-    let x = x.detach();
-    if !fast(&[&x]) {
-        return x.to_dtype(candle_core::DType::F64)?.sqr()?.sum_all()?.to_scalar();
-    }
-    with(&x, |x| Ok(x.par_chunks(PIECE).map(squares).collect::<Vec<f64>>().iter().sum()))
-}
-
-/// Multiplies all elements by `factor`, in place: also in every tensor that shares them.
-pub fn scale_in_place(x: &Tensor, factor: f32) -> Result<()> {
-    if !fast(&[x]) {
-        if !x.is_variable() {
-            bail!("scale_in_place: away from the CPU in f32 only variables can be scaled, not {:?}", x.shape())
-        }
-        return Var::from_tensor(x)?.set(&(x.detach() * f64::from(factor))?);
-    }
-    with_mut(x, |x| {
-        x.par_chunks_mut(PIECE).for_each(|x| scale(x, factor));
-        Ok(())
-    })
-}
-
-wide! {
-    fn sgd(p: &mut [f32], b: &mut [f32], g: &[f32], step: SgdStep) {
-        for ((p, b), g) in p.iter_mut().zip(b).zip(g) {
-            let g = g + step.weight_decay * *p;
-            *b = step.momentum * *b + g;
-            let direction = if step.nesterov { g + step.momentum * *b } else { *b };
-            *p -= step.lr * direction;
-        }
-    }
-
-    fn adamw(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], step: AdamWStep, first: f32, second: f32) {
-        let kept = 1.0 - step.lr * step.weight_decay;
-        let rate = step.lr / first;
-        let inverse = 1.0 / second;
-        for (((p, m), v), g) in p.iter_mut().zip(m).zip(v).zip(g) {
-            *m = step.beta1 * *m + (1.0 - step.beta1) * g;
-            *v = step.beta2 * *v + (1.0 - step.beta2) * g * g;
-            *p = *p * kept - rate * *m / ((*v * inverse).sqrt() + step.eps);
-        }
-    }
-
-    fn ema(target: &mut [f32], source: &[f32], momentum: f32) {
-        for (t, s) in target.iter_mut().zip(source) {
-            *t = momentum * *t + (1.0 - momentum) * s;
-        }
-    }
-
-    fn squares(x: &[f32]) -> f64 {
-        let mut lanes = [0f64; 8];
-        for block in x.chunks(8) {
-            for (lane, v) in lanes.iter_mut().zip(block) {
-                *lane += f64::from(*v) * f64::from(*v);
-            }
-        }
-        lanes.iter().sum()
-    }
-
-    fn scale(x: &mut [f32], factor: f32) {
-        for v in x {
-            *v *= factor;
-        }
+/// Calls `f` with the elements of all `vars`, under the write lock of each.
+fn lock(vars: &[&Var], held: &mut Vec<Shared>, f: &mut dyn FnMut(&[Shared]) -> Result<()>) -> Result<()> {
+    match vars {
+        [] => f(held),
+        [first, rest @ ..] => with_mut(first, |values| {
+            held.push(Shared::new(values));
+            lock(rest, held, f)
+        }),
     }
 }
 
@@ -238,6 +150,3 @@ impl<F: FnOnce(&mut [f32]) -> Result<()>> InplaceOp1 for Locked<F> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,7 +6,7 @@
 //! Cost: a few passes over the `N × K` scores.
 
 use candle_core::Tensor;
-use manabi_kernels::activation::{log_softmax_last, softmax_last};
+use manabi_kernels::activation::log_softmax_last;
 
 use crate::{Error, Result};
 
@@ -18,22 +18,7 @@ pub fn sinkhorn(scores: &Tensor, epsilon: f64, iterations: usize) -> Result<Tens
     if epsilon <= 0.0 {
         return Err(Error::config(format!("Sinkhorn's epsilon must be above 0, not {epsilon}")));
     }
-    let (n, k) = scores.dims2()?;
-    // The softmax is exp(s/ε) up to a factor a row, which the iteration removes: no overflow.
-    let mut q = softmax_last(&(scores.detach() / epsilon)?)?.detach();
-    for round in 0..iterations {
-        if round == 0 {
-            // The first column step must see the unnormalised exp(s/ε): undo the row factors.
-            let row_max = scores.detach().max_keepdim(1)?;
-            let all_max = row_max.max_keepdim(0)?;
-            let row_sum = (scores.detach().broadcast_sub(&all_max)? / epsilon)?.exp()?.sum_keepdim(1)?;
-            q = q.broadcast_mul(&row_sum)?;
-        }
-        let columns = (q.sum_keepdim(0)? * (k as f64 / n as f64))?;
-        q = q.broadcast_div(&(columns + 1e-30)?)?;
-        q = q.broadcast_div(&(q.sum_keepdim(1)? + 1e-30)?)?;
-    }
-    Ok(q.detach())
+    Ok(manabi_kernels::sinkhorn::sinkhorn(scores, epsilon, iterations)?)
 }
 
 /// Cross-entropy of `scores / temperature` under the other views' codes, mean over all ordered pairs

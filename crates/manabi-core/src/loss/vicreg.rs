@@ -3,10 +3,10 @@
 //! `ℓ = λ·mse(a, b) + μ·½[v(a) + v(b)] + ν·[c(a) + c(b)]` with
 //! `v(x) = mean_d max(0, 1 − sqrt(Var_d + 1e-4))` and `c(x) = Σ_{i≠j} Cov_ij² / D`,
 //! as in the authors' code (variances and covariances over `N − 1`).
-//! Cost: two `D × N × D` products.
+//! Cost: half of a `D × N × D` product forward and a whole one backward, for each view.
 
-use candle_core::{DType, Tensor};
-use manabi_kernels::activation::relu;
+use candle_core::Tensor;
+use manabi_kernels::{activation::relu, covariance::column_covariances};
 
 use crate::{Error, Result};
 
@@ -47,20 +47,16 @@ pub fn vicreg(a: &Tensor, b: &Tensor, weights: (f64, f64, f64)) -> Result<VicReg
 
 /// Variance hinge and covariance penalty of one view.
 fn spread(x: &Tensor) -> Result<(Tensor, Tensor)> {
-    let (n, d) = x.dims2()?;
-    let centred = x.broadcast_sub(&x.mean_keepdim(0)?)?;
-    let variance = (centred.sqr()?.sum(0)? / (n - 1) as f64)?;
+    let d = x.dim(1)?;
+    let (variance, squares) = column_covariances(x)?;
     let hinge = relu(&(variance + 1e-4)?.sqrt()?.affine(-1.0, 1.0)?)?.mean_all()?;
-    let covariance = (centred.t()?.matmul(&centred)? / (n - 1) as f64)?; // (D, D)
-    let off_diagonal = Tensor::eye(d, DType::F32, x.device())?.affine(-1.0, 1.0)?;
-    let penalty = ((covariance * off_diagonal)?.sqr()?.sum_all()? / d as f64)?;
-    Ok((hinge, penalty))
+    Ok((hinge, (squares / d as f64)?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::{super::testing::*, *};
-    use candle_core::Device;
+    use candle_core::{DType, Device};
 
     // inv = F.mse_loss(x, y); var(x) = F.relu(1 - torch.sqrt(x.var(0) + 1e-4)).mean()
     // cov(x): x = x - x.mean(0); c = x.T @ x / (len(x) - 1); (c.pow(2).sum() - c.diagonal().pow(2).sum()) / x.shape[1]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use candle_core::Tensor;
 
-use crate::{Result, encoder::Encoder, modality::ViewKind, nn::Params};
+use crate::{Result, encoder::Encoder, modality::ViewKind, nn::Params, optim::ema::Follower};
 
 mod registry;
 mod settings;
@@ -82,7 +82,13 @@ pub trait Method<B>: Send {
     /// The loss of one batch of views.
     fn loss(&mut self, encoder: &dyn Encoder<B>, views: &[B], step: &Step) -> Result<Loss>;
 
-    /// Called after each optimiser step with the store of the student (EMA, queue).
+    /// Stores that follow parts of the student's as moving averages (teachers): the optimiser step moves them on its
+    /// way. Called before each step with the store of the student.
+    fn followers(&self, _student: &Params, _step: &Step) -> Vec<Follower> {
+        Vec::new()
+    }
+
+    /// Called after each optimiser step with the store of the student (queues and the like).
     fn after_update(&mut self, _student: &Params, _step: &Step) -> Result<()> {
         Ok(())
     }

@@ -26,7 +26,7 @@ use crate::{
     loss::{balanced_cross_entropy, cross_entropy},
     modality::ViewKind,
     nn::{Linear, Params},
-    optim::ema,
+    optim::ema::Follower,
 };
 
 /// Settings of the supervised baseline.
@@ -129,17 +129,12 @@ impl<B: Clone + 'static> Method<B> for Supervised {
         Ok(Loss { value, features: features.detach(), second: None, metrics: vec![("accuracy", accuracy)] })
     }
 
-    fn after_update(&mut self, student: &Params, step: &Step) -> Result<()> {
+    fn followers(&self, student: &Params, step: &Step) -> Vec<Follower> {
         // The first weights are random: the average must not carry them for long.
         let t = step.index as f64;
         let momentum = self.config.ema.min((1.0 + t) / (10.0 + t));
-        match &self.average {
-            Some([encoder, head]) => {
-                ema::update(encoder, &student.pp("encoder"), momentum)?;
-                ema::update(head, &student.pp("head"), momentum)
-            }
-            None => Ok(()),
-        }
+        let parts = self.average.iter().flatten().zip(["encoder", "head"]);
+        parts.map(|(own, part)| Follower { params: own.clone(), student: student.pp(part), momentum }).collect()
     }
 
     fn averaged(&self) -> Result<Option<BTreeMap<String, Tensor>>> {

@@ -13,7 +13,7 @@ use crate::{
     Result,
     encoder::{Encoder, Mode},
     nn::{Mlp, MlpConfig, Params},
-    optim::ema,
+    optim::ema::{self, Follower},
 };
 
 /// Encoder and projector that follow the student's.
@@ -41,12 +41,11 @@ impl<B> Teacher<B> {
         Ok(self.projector.forward(&features, Mode::Train)?.detach())
     }
 
-    /// Moves towards the student after step `step`; `student` is the trainer's whole store.
-    pub fn follow(&self, student: &Params, step: &Step) -> Result<()> {
+    /// What is to move towards the student at step `step`; `student` is the trainer's whole store.
+    pub fn followers(&self, student: &Params, step: &Step) -> Vec<Follower> {
         let momentum = ema::momentum(self.momentum, step.progress());
-        ["encoder", "head.projector"]
-            .iter()
-            .try_for_each(|part| ema::update(&self.params.pp(part), &student.pp(part), momentum))
+        let part = |part| Follower { params: self.params.pp(part), student: student.pp(part), momentum };
+        ["encoder", "head.projector"].map(part).into()
     }
 
     /// Everything, for the checkpoint.

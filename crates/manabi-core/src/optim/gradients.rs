@@ -9,10 +9,18 @@ use candle_core::{Tensor, Var, backprop::GradStore};
 
 use crate::{Result, nn::Role};
 
-/// Named gradients. A parameter that took no part in the loss has none.
-#[derive(Clone, Debug, Default)]
+/// Named gradients and one factor for all. A parameter that took no part in the loss has none.
+#[derive(Clone, Debug)]
 pub struct Gradients {
     pub(super) map: BTreeMap<String, Tensor>,
+    /// What clipping asks the optimiser to multiply by, instead of a pass over memory.
+    pub(super) factor: f64,
+}
+
+impl Default for Gradients {
+    fn default() -> Self {
+        Self { map: BTreeMap::new(), factor: 1.0 }
+    }
 }
 
 impl Gradients {
@@ -24,15 +32,20 @@ impl Gradients {
                 map.insert(name.clone(), gradient.detach().contiguous()?);
             }
         }
-        Ok(Self { map })
+        Ok(Self { map, factor: 1.0 })
     }
 
-    /// The gradient of parameter `name`.
+    /// The factor, set by [`Gradients::clip`], that every gradient is to be multiplied by.
+    pub fn factor(&self) -> f64 {
+        self.factor
+    }
+
+    /// The gradient of parameter `name`, without the factor.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
         self.map.get(name)
     }
 
-    /// Name and gradient, in name order.
+    /// Name and gradient without the factor, in name order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         self.map.iter().map(|(name, g)| (name.as_str(), g))
     }

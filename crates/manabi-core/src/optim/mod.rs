@@ -1,7 +1,7 @@
 //! Optimisers whose whole state can be checkpointed, walked in name order.
 //!
 //! One update is: collect the gradients ([`Gradients`]) → drop what is frozen →
-//! clip → [`Optimizer::step`] with the factor of [`schedule`] → teachers by [`ema`].
+//! clip → [`Optimizer::step_with`] the factor of [`schedule`] and the teachers that follow ([`ema`]).
 
 mod clip;
 mod config;

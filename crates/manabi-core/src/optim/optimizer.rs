@@ -14,7 +14,8 @@ use candle_core::{DType, Device, Tensor, Var};
 
 use super::{
     Gradients, Groups, OptimizerConfig,
-    step::{self, AdamWStep, SgdStep},
+    ema::Followers,
+    step::{self, AdamWStep, Also, LarsStep, SgdStep},
 };
 use crate::{
     Error, Result,
@@ -29,6 +30,37 @@ struct Slot {
     first: Var,
     second: Option<Var>,
     step: u32,
+}
+
+impl Slot {
+    /// Moves the parameter and its state.
+    fn update(&mut self, config: &OptimizerConfig, gradient: &Tensor, lr_scale: f64, also: Also<'_>) -> Result<()> {
+        self.step += 1;
+        let scale = lr_scale * self.factor;
+        let plain = self.role == Role::NoDecay;
+        let decay = |wd: f64| if plain { 0.0 } else { wd };
+        match *config {
+            OptimizerConfig::Sgd { lr, momentum, nesterov, weight_decay } => {
+                let s = SgdStep { lr: lr * scale, momentum, nesterov, weight_decay: decay(weight_decay) };
+                step::sgd(&self.param, gradient, &self.first, &s, also)
+            }
+            OptimizerConfig::Adamw { lr, beta1, beta2, eps, weight_decay } => {
+                // Made with the slot wherever the optimiser is AdamW.
+                let Some(second) = &self.second else { return Ok(()) };
+                let step = u64::from(self.step);
+                let s = AdamWStep { lr: lr * scale, beta1, beta2, eps, weight_decay: decay(weight_decay), step };
+                step::adamw(&self.param, gradient, &self.first, second, &s, also)
+            }
+            OptimizerConfig::Lars { lr, momentum, .. } if plain => {
+                let s = SgdStep { lr: lr * scale, momentum, nesterov: false, weight_decay: 0.0 };
+                step::sgd(&self.param, gradient, &self.first, &s, also)
+            }
+            OptimizerConfig::Lars { lr, momentum, weight_decay, eta } => {
+                let s = LarsStep { lr: lr * scale, momentum, weight_decay, eta };
+                step::lars(&self.param, gradient, &self.first, &s, also)
+            }
+        }
+    }
 }
 
 /// An optimiser over the trained parameters of a store.
@@ -69,38 +101,26 @@ impl Optimizer {
 
     /// One update at `lr_scale` times the peak learning rate.
     pub fn step(&mut self, gradients: &Gradients, lr_scale: f64) -> Result<()> {
+        self.step_with(gradients, lr_scale, &Followers::default())
+    }
+
+    /// The same; the trained tensors of `followers` move in the same pass over memory, those of parameters that stay
+    /// as they are too.
+    pub fn step_with(&mut self, gradients: &Gradients, lr_scale: f64, followers: &Followers) -> Result<()> {
         for slot in &mut self.slots {
-            let Some(gradient) = gradients.get(&slot.name) else { continue };
-            if slot.factor == 0.0 {
-                continue;
-            }
-            slot.step += 1;
-            let scale = lr_scale * slot.factor;
-            let decay = |wd: f64| if slot.role == Role::NoDecay { 0.0 } else { wd };
-            match self.config {
-                OptimizerConfig::Sgd { lr, momentum, nesterov, weight_decay } => {
-                    let s = SgdStep { lr: lr * scale, momentum, nesterov, weight_decay: decay(weight_decay) };
-                    step::sgd(&slot.param, gradient, &slot.first, &s)?;
-                }
-                OptimizerConfig::Adamw { lr, beta1, beta2, eps, weight_decay } => {
-                    let Some(second) = &slot.second else { continue };
-                    let s = AdamWStep {
-                        lr: lr * scale,
-                        beta1,
-                        beta2,
-                        eps,
-                        weight_decay: decay(weight_decay),
-                        step: u64::from(slot.step),
+            let follower = followers.get(&slot.name);
+            match gradients.get(&slot.name) {
+                Some(gradient) if slot.factor != 0.0 => {
+                    let also = Also {
+                        gradient_scale: gradients.factor() as f32,
+                        follower: follower.map(|(var, momentum)| (var, momentum as f32)),
                     };
-                    step::adamw(&slot.param, gradient, &slot.first, second, &s)?;
+                    slot.update(&self.config, gradient, lr_scale, also)?;
                 }
-                OptimizerConfig::Lars { lr, momentum, weight_decay, eta } => {
-                    let gradient = match slot.role {
-                        Role::NoDecay => gradient.clone(),
-                        _ => lars_direction(slot.param.as_tensor(), gradient, weight_decay, eta)?,
-                    };
-                    let s = SgdStep { lr: lr * scale, momentum, nesterov: false, weight_decay: 0.0 };
-                    step::sgd(&slot.param, &gradient, &slot.first, &s)?;
+                _ => {
+                    if let Some((var, momentum)) = follower {
+                        step::ema_update(var, &slot.param.as_tensor().detach(), momentum)?;
+                    }
                 }
             }
         }
@@ -161,17 +181,6 @@ fn first_name(second: &Option<Var>) -> &'static str {
     if second.is_some() { "m" } else { "momentum" }
 }
 
-/// `local · (g + wd·p)`; the gradient itself when either norm is zero.
-fn lars_direction(param: &Tensor, gradient: &Tensor, weight_decay: f64, eta: f64) -> Result<Tensor> {
-    let p_norm = step::sum_of_squares(&param.detach())?.sqrt();
-    let g_norm = step::sum_of_squares(gradient)?.sqrt();
-    if p_norm == 0.0 || g_norm == 0.0 {
-        return Ok(gradient.clone());
-    }
-    let local = eta * p_norm / (g_norm + weight_decay * p_norm + 1e-8);
-    Ok(((gradient + (param.detach() * weight_decay)?)? * local)?)
-}
-
 fn validate(config: &OptimizerConfig) -> Result<()> {
     let check = |name: &str, value: f64, good: bool, range: &str| {
         if good && value.is_finite() {
@@ -207,7 +216,7 @@ fn validate(config: &OptimizerConfig) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::ema, *};
     use crate::nn::Init;
 
     const ADAMW: OptimizerConfig =
@@ -276,6 +285,48 @@ mod tests {
     fn lars_gives_the_reference_figures() {
         let lars = OptimizerConfig::Lars { lr: 0.5, momentum: 0.9, weight_decay: 0.01, eta: 0.1 };
         close(&run(lars, Role::Weight), &[0.876_201_15, -1.752_402_3, -0.060_209_095]);
+    }
+
+    #[test]
+    fn a_clipped_step_is_the_step_of_the_scaled_gradient() {
+        let lars = OptimizerConfig::Lars { lr: 0.5, momentum: 0.9, weight_decay: 0.01, eta: 0.1 };
+        let sgd = OptimizerConfig::Sgd { lr: 0.1, momentum: 0.9, nesterov: true, weight_decay: 0.01 };
+        for config in [sgd, ADAMW, lars] {
+            let moved = |clip: bool| {
+                let (params, var) = params(Role::Weight);
+                let mut optimizer = Optimizer::new(config, &params, &Groups::default()).unwrap();
+                let mut g = gradient(&var, 0);
+                if clip {
+                    g.clip(0.5).unwrap();
+                } else {
+                    let factor = 0.5 / (g.norm().unwrap() + 1e-6);
+                    let scaled = (g.get("w").unwrap() * factor).unwrap();
+                    g.insert("w", scaled);
+                }
+                optimizer.step(&g, 1.0).unwrap();
+                var.to_vec1::<f32>().unwrap()
+            };
+            close(&moved(true), &moved(false));
+        }
+    }
+
+    #[test]
+    fn a_follower_in_the_step_is_where_it_would_be_after_it() {
+        for factor in [1.0, 0.0] {
+            let (params, var) = params(Role::Weight);
+            let teacher = params.duplicate().unwrap();
+            let twin = params.duplicate().unwrap();
+            let mut optimizer = Optimizer::new(ADAMW, &params, &Groups::one("w", factor)).unwrap();
+            let follower = ema::Follower { params: teacher.clone(), student: params.clone(), momentum: 0.9 };
+            let followers = Followers::new(&[follower]).unwrap();
+            // Once moved by the step, once left behind by a step without gradient.
+            for gradients in [gradient(&var, 0), Gradients::default()] {
+                optimizer.step_with(&gradients, 1.0, &followers).unwrap();
+                ema::update(&twin, &params, 0.9).unwrap();
+                let values = |p: &Params| p.named()[0].1.to_vec1::<f32>().unwrap();
+                assert_eq!(values(&teacher), values(&twin));
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Each function changes its first tensor(s) in place, in one pass over memory.
 
 use candle_core::{Tensor, Var};
+pub(super) use kernels::Also;
 use manabi_kernels::optim as kernels;
 
 use crate::Result;
@@ -27,19 +28,28 @@ pub(super) struct AdamWStep {
     pub step: u64,
 }
 
+/// Settings of one LARS step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LarsStep {
+    pub lr: f64,
+    pub momentum: f64,
+    pub weight_decay: f64,
+    pub eta: f64,
+}
+
 /// `g += wd·p; b = µ·b + g; p -= lr·(nesterov ? g + µ·b : b)`.
-pub(super) fn sgd(param: &Var, grad: &Tensor, buffer: &Var, s: &SgdStep) -> Result<()> {
+pub(super) fn sgd(param: &Var, grad: &Tensor, buffer: &Var, s: &SgdStep, also: Also<'_>) -> Result<()> {
     let step = kernels::SgdStep {
         lr: s.lr as f32,
         momentum: s.momentum as f32,
         nesterov: s.nesterov,
         weight_decay: s.weight_decay as f32,
     };
-    Ok(kernels::sgd_step(param, grad, buffer, step)?)
+    Ok(kernels::sgd_step(param, grad, buffer, step, also)?)
 }
 
 /// `p *= 1 - lr·wd; m, v = moments; p -= lr·m̂ / (√v̂ + eps)`.
-pub(super) fn adamw(param: &Var, grad: &Tensor, m: &Var, v: &Var, s: &AdamWStep) -> Result<()> {
+pub(super) fn adamw(param: &Var, grad: &Tensor, m: &Var, v: &Var, s: &AdamWStep, also: Also<'_>) -> Result<()> {
     let step = kernels::AdamWStep {
         lr: s.lr as f32,
         beta1: s.beta1 as f32,
@@ -48,7 +58,18 @@ pub(super) fn adamw(param: &Var, grad: &Tensor, m: &Var, v: &Var, s: &AdamWStep)
         weight_decay: s.weight_decay as f32,
         step: s.step,
     };
-    Ok(kernels::adamw_step(param, grad, m, v, step)?)
+    Ok(kernels::adamw_step(param, grad, m, v, step, also)?)
+}
+
+/// `r = eta·‖p‖ / (‖g‖ + wd·‖p‖); b = µ·b + r·(g + wd·p); p -= lr·b`.
+pub(super) fn lars(param: &Var, grad: &Tensor, buffer: &Var, s: &LarsStep, also: Also<'_>) -> Result<()> {
+    let step = kernels::LarsStep {
+        lr: s.lr as f32,
+        momentum: s.momentum as f32,
+        weight_decay: s.weight_decay as f32,
+        eta: s.eta as f32,
+    };
+    Ok(kernels::lars_step(param, grad, buffer, step, also)?)
 }
 
 /// `target = m·target + (1 - m)·source`.

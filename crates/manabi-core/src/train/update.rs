@@ -2,7 +2,7 @@
 //!
 //! Loss and gradient norm are checked *before* anything is changed. A refused update leaves
 //! parameters, optimiser and running statistics as they were; a method keeps its side of it
-//! by filling queues and moving teachers in `after_update` only.
+//! by filling queues in `after_update` only; its teachers move with the step.
 
 use candle_core::{DType, Tensor, Var};
 
@@ -12,7 +12,7 @@ use crate::{
     method::{Loss, Step},
     modality::Modality,
     nn::Role,
-    optim::{Gradients, schedule},
+    optim::{Gradients, ema::Followers, schedule},
 };
 
 /// Steps after which a refused update is forgotten.
@@ -60,7 +60,9 @@ impl<M: Modality> Trainer<'_, M> {
         }
         match &outcome.refused {
             None => {
-                self.optimizer.step(&gradients, factor)?;
+                let followers = Followers::new(&self.method.followers(&self.params, &step))?;
+                self.optimizer.step_with(&gradients, factor, &followers)?;
+                followers.copy_buffers()?;
                 self.method.after_update(&self.params, &step)?;
                 self.state.trend.push(loss);
             }

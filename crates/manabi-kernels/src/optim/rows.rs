@@ -8,7 +8,13 @@
 use candle_core::{DType, Result, Tensor, Var, bail};
 use rayon::prelude::*;
 
-use super::{AdamWStep, SgdStep, adamw, adamw_step, corrections, own_storages, sgd, sgd_step, with_mut};
+use super::{
+    AdamWStep, Also, SgdStep,
+    adamw::{adamw, corrections},
+    adamw_step, own_storages,
+    sgd::sgd,
+    sgd_step, with_mut,
+};
 use crate::index::{RowGradient, gather_rows};
 use crate::storage::{Shared, check_shape, fast, with};
 
@@ -19,7 +25,7 @@ const ROWS: usize = 64;
 pub fn sgd_rows_step(table: &Var, grad: &RowGradient, momentum_buf: &Var, step: SgdStep) -> Result<()> {
     let d = check(table, grad, &[momentum_buf])?;
     if !fast(&[table, grad.rows(), momentum_buf]) {
-        return on_copies(grad, [table, momentum_buf], |[p, b]| sgd_step(p, grad.rows(), b, step));
+        return on_copies(grad, [table, momentum_buf], |[p, b]| sgd_step(p, grad.rows(), b, step, Also::default()));
     }
     with(grad.rows(), |g| {
         with_mut(table, |p| {
@@ -27,7 +33,7 @@ pub fn sgd_rows_step(table: &Var, grad: &RowGradient, momentum_buf: &Var, step: 
                 let (p, b) = (Shared::new(p), Shared::new(b));
                 each_row(grad, g, d, |start, g| {
                     // SAFETY: `check` has found the row inside both, and each row belongs to one task.
-                    unsafe { sgd(p.at(start, d), b.at(start, d), g, step) }
+                    unsafe { sgd(p.at(start, d), b.at(start, d), g, step, 1.0) }
                 });
                 Ok(())
             })
@@ -38,9 +44,9 @@ pub fn sgd_rows_step(table: &Var, grad: &RowGradient, momentum_buf: &Var, step: 
 /// One step of AdamW on the rows of `table` (V, D) in `grad`; see [`adamw_step`].
 pub fn adamw_rows_step(table: &Var, grad: &RowGradient, m: &Var, v: &Var, step: AdamWStep) -> Result<()> {
     let d = check(table, grad, &[m, v])?;
-    let (first, second) = corrections(&step)?;
+    let corrections = corrections(&step)?;
     if !fast(&[table, grad.rows(), m, v]) {
-        return on_copies(grad, [table, m, v], |[p, m, v]| adamw_step(p, grad.rows(), m, v, step));
+        return on_copies(grad, [table, m, v], |[p, m, v]| adamw_step(p, grad.rows(), m, v, step, Also::default()));
     }
     with(grad.rows(), |g| {
         with_mut(table, |p| {
@@ -49,7 +55,7 @@ pub fn adamw_rows_step(table: &Var, grad: &RowGradient, m: &Var, v: &Var, step: 
                     let (p, m, v) = (Shared::new(p), Shared::new(m), Shared::new(v));
                     each_row(grad, g, d, |start, g| {
                         // SAFETY: as in `sgd_rows_step`.
-                        unsafe { adamw(p.at(start, d), m.at(start, d), v.at(start, d), g, step, first, second) }
+                        unsafe { adamw(p.at(start, d), m.at(start, d), v.at(start, d), g, step, corrections, 1.0) }
                     });
                     Ok(())
                 })
@@ -165,11 +171,11 @@ mod tests {
         let (p, q) = (var(&[90, 7], 1), var(&[90, 7], 1));
         let (m, s, mq, sq) = (zeros(&p), zeros(&p), zeros(&p), zeros(&p));
         adamw_rows_step(&p, &g, &m, &s, ADAMW).unwrap();
-        adamw_step(&q, g.rows(), &mq, &sq, ADAMW).unwrap();
+        adamw_step(&q, g.rows(), &mq, &sq, ADAMW, Also::default()).unwrap();
         assert_eq!((flat(&p), flat(&m), flat(&s)), (flat(&q), flat(&mq), flat(&sq)));
         let (b, bq) = (zeros(&p), zeros(&p));
         sgd_rows_step(&p, &g, &b, SGD).unwrap();
-        sgd_step(&q, g.rows(), &bq, SGD).unwrap();
+        sgd_step(&q, g.rows(), &bq, SGD, Also::default()).unwrap();
         assert_eq!((flat(&p), flat(&b)), (flat(&q), flat(&bq)));
     }
 

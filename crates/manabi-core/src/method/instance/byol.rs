@@ -26,6 +26,7 @@ use crate::{
     },
     modality::ViewKind,
     nn::{Mlp, MlpConfig, Params},
+    optim::ema::Follower,
 };
 
 /// Settings of BYOL.
@@ -109,8 +110,8 @@ where
         Ok(Loss { value, features: h0.detach(), second: Some(h1.detach()), metrics: Vec::new() })
     }
 
-    fn after_update(&mut self, student: &Params, step: &Step) -> Result<()> {
-        self.teacher.follow(student, step)
+    fn followers(&self, student: &Params, step: &Step) -> Vec<Follower> {
+        self.teacher.followers(student, step)
     }
 
     fn state(&self) -> BTreeMap<String, Tensor> {
