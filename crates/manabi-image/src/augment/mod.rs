@@ -5,11 +5,11 @@
 
 pub mod blur;
 pub mod colour_jitter;
+pub mod colours;
 pub mod config;
 pub mod crop;
 pub mod erase;
 pub mod flip;
-pub mod grey;
 pub mod recipe;
 pub mod resample;
 pub mod rotate;
