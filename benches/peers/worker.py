@@ -1,4 +1,4 @@
-"""The peer's side of `cargo xtask peers`: one case in PyTorch, timed when asked.
+"""The peer's side of `cargo xtask peers`: one case in PyTorch (torchvision, lightly), timed when asked.
 
 worker.py CASE VARIANT THREADS prints `ready` after warming up; each line with a number N on standard input runs the
 case N times and prints the seconds of one run and the peak memory of the process in bytes.
@@ -10,10 +10,12 @@ import time
 
 import torch
 
+import augment
 import kernels
+import loading
 import steps
 
-CASES = {**kernels.CASES, **steps.CASES}
+CASES = {**kernels.CASES, **steps.CASES, **augment.CASES, **loading.CASES}
 
 
 def main(case: str, variant: str, threads: str) -> None:

@@ -9,7 +9,9 @@ use std::{io::BufRead, time::Instant};
 use candle_core::{Device, Tensor};
 use manabi::pilot::study::peak_memory;
 
+mod augment;
 mod kernels;
+mod loading;
 mod steps;
 
 /// One run of a case.
@@ -22,7 +24,8 @@ fn main() {
     let Some(case) = std::env::args().skip(1).find(|arg| !arg.starts_with('-')) else {
         return eprintln!("peers: run `cargo xtask peers`, which starts the other side too");
     };
-    let Some(mut run) = kernels::case(&case).or_else(|| steps::case(&case)) else {
+    let cases = [kernels::case, steps::case, augment::case, loading::case];
+    let Some(mut run) = cases.iter().find_map(|of| of(&case)) else {
         eprintln!("peers: there is no case {case}");
         std::process::exit(2);
     };

@@ -1,4 +1,7 @@
 //! PNG and JPEG files to images, with limits that hold before memory is taken.
+//!
+//! A photo that is to be reduced to a quarter or less is decoded at that scale ([`scaled`]); every other file is decoded
+//! exactly and reduced afterwards.
 
 use std::{
     io::Cursor,
@@ -14,6 +17,8 @@ use fast_image_resize::{
 use manabi_core::{Error, Result};
 
 use crate::image::{Image, Pixels};
+
+mod scaled;
 
 /// Extensions of the files that are read; a photo comes before its mask.
 pub const EXTENSIONS: &[&str] = &["jpg", "jpeg", "png"];
@@ -46,7 +51,8 @@ fn decode(bytes: &[u8], load_size: usize) -> std::result::Result<Image, String> 
         return Err("the file is empty".into());
     }
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| e.to_string())?;
-    match reader.format() {
+    let format = reader.format();
+    match format {
         Some(ImageFormat::Png) => {}
         Some(ImageFormat::Jpeg) => check_jpeg_end(bytes)?,
         _ => return Err("neither a PNG nor a JPEG file, whatever its name says".into()),
@@ -67,9 +73,21 @@ fn decode(bytes: &[u8], load_size: usize) -> std::result::Result<Image, String> 
         return Err(format!("{width}×{height} pixels"));
     }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| e.to_string())?;
+    let size = (width as usize, height as usize);
+    let scaled = (format == Some(ImageFormat::Jpeg)).then(|| scaled::decode(bytes, size, load_size)).flatten();
+    let (mut picture, is_scaled) = match scaled {
+        Some(picture) => (picture, true),
+        None => (DynamicImage::from_decoder(decoder).map_err(|e| e.to_string())?, false),
+    };
     picture.apply_orientation(orientation);
-    reduce(flatten(picture), load_size)
+    let picture = flatten(picture);
+    let original = match is_scaled {
+        false => (picture.width, picture.height),
+        // Orientation may have turned it.
+        true if (picture.width < picture.height) == (size.0 < size.1) => size,
+        true => (size.1, size.0),
+    };
+    reduce(picture, original, load_size)
 }
 
 /// A JPEG file must hold the end marker after its first scan: decoders fill up what is missing with grey.
@@ -141,39 +159,35 @@ fn over_white<T: Copy + Into<u64> + TryFrom<u64>, const N: usize>(values: &[T]) 
     flat
 }
 
-/// Reduced to `load_size` (shorter side, area-true bilinear filter) and made planar.
-fn reduce(picture: Interleaved, load_size: usize) -> std::result::Result<Image, String> {
+/// Reduced until the shorter side of what was `original` is `load_size` (area-true bilinear filter), and made planar.
+fn reduce(picture: Interleaved, original: (usize, usize), load_size: usize) -> std::result::Result<Image, String> {
     let Interleaved { width, height, channels, pixels } = picture;
-    let short = width.min(height);
+    let short = original.0.min(original.1);
     let (new_width, new_height) = if load_size > 0 && short > load_size {
         let scaled = |side: usize| ((side as u64 * load_size as u64 + short as u64 / 2) / short as u64).max(1) as usize;
-        (scaled(width), scaled(height))
+        (scaled(original.0), scaled(original.1))
     } else {
         (width, height)
     };
-    let pixels = if (new_width, new_height) == (width, height) {
-        pixels
-    } else {
-        let (kind, bytes) = match (&pixels, channels) {
-            (Pixels::U8(v), 1) => (PixelType::U8, v.clone()),
-            (Pixels::U8(v), _) => (PixelType::U8x3, v.clone()),
-            (Pixels::U16(v), 1) => (PixelType::U16, v.iter().flat_map(|x| x.to_ne_bytes()).collect()),
-            (Pixels::U16(v), _) => (PixelType::U16x3, v.iter().flat_map(|x| x.to_ne_bytes()).collect()),
-            (Pixels::F32(_), _) => return Err("files hold whole numbers".into()),
-        };
-        let resized = resize(width, height, kind, &bytes, new_width, new_height)?;
-        match pixels {
-            Pixels::U8(_) => Pixels::U8(resized),
-            _ => Pixels::U16(resized.chunks_exact(2).map(|b| u16::from_ne_bytes([b[0], b[1]])).collect()),
-        }
-    };
+    let same = (new_width, new_height) == (width, height);
+    let resized = |kind, bytes: &[u8]| resize(width, height, kind, bytes, new_width, new_height);
     let pixels = match pixels {
-        Pixels::U8(v) => Pixels::U8(planar(v, channels)),
-        Pixels::U16(v) => Pixels::U16(planar(v, channels)),
-        Pixels::F32(v) => Pixels::F32(planar(v, channels)),
+        Pixels::U8(v) if same => Pixels::U8(planar(v, channels)),
+        Pixels::U16(v) if same => Pixels::U16(planar(v, channels)),
+        Pixels::U8(v) => {
+            let kind = if channels == 1 { PixelType::U8 } else { PixelType::U8x3 };
+            Pixels::U8(planar(resized(kind, &v)?, channels))
+        }
+        Pixels::U16(v) => {
+            let kind = if channels == 1 { PixelType::U16 } else { PixelType::U16x3 };
+            let bytes: Vec<u8> = v.iter().flat_map(|x| x.to_ne_bytes()).collect();
+            let words = resized(kind, &bytes)?.chunks_exact(2).map(|b| u16::from_ne_bytes([b[0], b[1]])).collect();
+            Pixels::U16(planar(words, channels))
+        }
+        Pixels::F32(_) => return Err("files hold whole numbers".into()),
     };
     let image = Image::new(new_width, new_height, channels, pixels).map_err(|e| e.to_string())?;
-    Ok(Image { original: (width, height), ..image })
+    Ok(Image { original, ..image })
 }
 
 fn resize(
@@ -195,7 +209,11 @@ fn planar<T: Copy>(values: Vec<T>, channels: usize) -> Vec<T> {
     if channels == 1 {
         return values;
     }
-    (0..channels).flat_map(|c| values.iter().skip(c).step_by(channels).copied()).collect()
+    let mut planes = Vec::with_capacity(values.len());
+    for channel in 0..channels {
+        planes.extend(values.chunks_exact(channels).map(|pixel| pixel[channel]));
+    }
+    planes
 }
 
 #[cfg(test)]

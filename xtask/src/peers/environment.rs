@@ -12,6 +12,11 @@ pub fn peers_folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../benches/peers")
 }
 
+/// Where our worker writes the photos that both sides load.
+pub fn photo_folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/peers/photos")
+}
+
 /// A Python that can run the peer: the given one, or an environment that is made once.
 pub fn python(given: Option<&Path>) -> Result<PathBuf> {
     if let Some(python) = given {

@@ -1,4 +1,4 @@
-//! `cargo xtask peers`: our kernels and steps beside PyTorch's, alternately in one run.
+//! `cargo xtask peers`: our kernels, steps and loading beside PyTorch's, alternately in one run.
 //!
 //! Both sides are processes that wait for a word (`benches/benches/peers`, `benches/peers/worker.py`). A round lets each
 //! work once, every second round in reverse; a ratio is taken within a round and its median over the rounds, so that a
@@ -20,13 +20,13 @@ use rounds::Comparison;
 /// Arguments of `peers`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only cases whose name contains this: `step`, `conv`, `matmul`, or a whole name.
+    /// Only cases whose name contains this: `step`, `conv`, `matmul`, `augment`, `jpeg`, or a whole name.
     #[arg(long, default_value = "")]
     only: String,
     /// Rounds a case.
     #[arg(long, default_value_t = 7)]
     rounds: usize,
-    /// Threads on both sides.
+    /// Threads on both sides; views of pictures are always made with one.
     #[arg(long, default_value_t = 2)]
     threads: usize,
     /// Compare with torch.compile too; it compiles for about a minute a case.
@@ -49,8 +49,10 @@ pub fn run(args: &Args) -> Result<()> {
     let python = environment::python(args.python.as_deref())?;
     let ours = environment::our_worker()?;
     for case in cases {
-        let variants: Vec<&str> = case.variants.iter().copied().chain(args.compile.then_some("compile")).collect();
-        let comparisons = rounds::compare(case, &variants, &ours, &python, args.threads, args.rounds)?;
+        let compile = (args.compile && case.compiles()).then_some("compile");
+        let variants: Vec<&str> = case.variants.iter().copied().chain(compile).collect();
+        let threads = case.threads(args.threads);
+        let comparisons = rounds::compare(case, &variants, &ours, &python, threads, args.rounds)?;
         let (compiled, plain): (Vec<_>, Vec<_>) = comparisons.iter().partition(|one| one.variant == "compile");
         // The fastest way of the peer is what we are measured against.
         for best in plain.into_iter().min_by(|a, b| a.ratio.total_cmp(&b.ratio)).into_iter().chain(compiled) {

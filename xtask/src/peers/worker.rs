@@ -7,6 +7,8 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
+use super::environment;
+
 /// What one turn measured.
 #[derive(Clone, Copy)]
 pub struct Turn {
@@ -31,6 +33,7 @@ impl Worker {
         for name in ["RAYON_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"] {
             command.env(name, threads.to_string());
         }
+        command.env("MANABI_PEERS_JPEG", environment::photo_folder());
         let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = spawned.with_context(|| format!("cannot start {what}"))?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {

@@ -1,5 +1,11 @@
 //! Gaussian blur, separable, with mirrored edges (torchvision's `gaussian_blur`).
 
+use crate::wide::wide;
+
+/// Taps whose weight is a smaller share of the centre's than this are left out: all of them together move no value by
+/// more than `f32` rounds it.
+const NEGLIGIBLE: f32 = 1e-7;
+
 /// Blurs every plane of `width × height` with standard deviation `sigma` (pixels) and an odd
 /// `kernel` width, which is cut to what the image can mirror.
 pub fn gaussian(values: &mut [f32], width: usize, height: usize, kernel: usize, sigma: f32) {
@@ -7,29 +13,32 @@ pub fn gaussian(values: &mut [f32], width: usize, height: usize, kernel: usize, 
     if reach == 0 || sigma <= 0.0 {
         return;
     }
-    let mut weights: Vec<f32> =
-        (0..=2 * reach).map(|i| (-0.5 * ((i as f32 - reach as f32) / sigma).powi(2)).exp()).collect();
-    let sum: f32 = weights.iter().sum();
+    let weight = |distance: usize| (-0.5 * (distance as f32 / sigma).powi(2)).exp();
+    let mut weights: Vec<f32> = (0..=reach).map(weight).take_while(|w| *w >= NEGLIGIBLE).collect();
+    let sum: f32 = weights.iter().sum::<f32>() * 2.0 - 1.0;
     weights.iter_mut().for_each(|w| *w /= sum);
-    let mut line = vec![0.0; width + 2 * reach];
-    let mut half = vec![0.0; width * height];
-    for plane in values.chunks_exact_mut(width * height) {
-        for (row, half) in plane.chunks_exact(width).zip(half.chunks_exact_mut(width)) {
-            for i in 0..reach {
-                line[i] = row[reach - i];
-                line[reach + width + i] = row[width - 2 - i];
+    if weights.len() > 1 {
+        planes(values, width, height, &weights);
+    }
+}
+
+wide! {
+    /// `weights` are those of the centre, of its neighbours, of theirs, …
+    fn planes(values: &mut [f32], width: usize, height: usize, weights: &[f32]) {
+        let reach = weights.len() - 1;
+        let mut line = vec![0.0; width + 2 * reach];
+        let mut half = vec![0.0; width * height];
+        for plane in values.chunks_exact_mut(width * height) {
+            for (row, half) in plane.chunks_exact(width).zip(half.chunks_exact_mut(width)) {
+                for i in 0..reach {
+                    line[i] = row[reach - i];
+                    line[reach + width + i] = row[width - 2 - i];
+                }
+                line[reach..reach + width].copy_from_slice(row);
+                weighted(half, weights, |tap| &line[tap..tap + width]);
             }
-            line[reach..reach + width].copy_from_slice(row);
-            half.fill(0.0);
-            for (k, weight) in weights.iter().enumerate() {
-                add(half, &line[k..k + width], *weight);
-            }
-        }
-        for (y, row) in plane.chunks_exact_mut(width).enumerate() {
-            row.fill(0.0);
-            for (k, weight) in weights.iter().enumerate() {
-                let from = mirror(y + k, reach, height);
-                add(row, &half[from * width..][..width], *weight);
+            for (y, row) in plane.chunks_exact_mut(width).enumerate() {
+                weighted(row, weights, |tap| &half[mirror(y + tap, reach, height) * width..][..width]);
             }
         }
     }
@@ -41,9 +50,32 @@ fn mirror(at: usize, reach: usize, n: usize) -> usize {
     if at < n { at } else { 2 * (n - 1) - at }
 }
 
-fn add(to: &mut [f32], from: &[f32], weight: f32) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to += from * weight;
+/// The weighted sum of the lines that `tap` gives, `2 · reach + 1` of them, symmetric about the middle one.
+#[inline(always)]
+fn weighted<'a>(to: &mut [f32], weights: &[f32], tap: impl Fn(usize) -> &'a [f32]) {
+    match to.len() {
+        32.. => blocks::<32>(to, weights, tap),
+        8.. => blocks::<8>(to, weights, tap),
+        _ => blocks::<1>(to, weights, tap),
+    }
+}
+
+/// In blocks whose sums stay in registers; the last one overlaps the one before it.
+#[inline(always)]
+fn blocks<'a, const N: usize>(to: &mut [f32], weights: &[f32], tap: impl Fn(usize) -> &'a [f32]) {
+    let reach = weights.len() - 1;
+    for block in 0..to.len().div_ceil(N) {
+        let from = (block * N).min(to.len() - N);
+        let mut sums = [0.0; N];
+        for (k, weight) in weights.iter().enumerate() {
+            let (left, right) = (&tap(reach - k)[from..from + N], &tap(reach + k)[from..from + N]);
+            // The centre is its own mirror image.
+            let weight = if k == 0 { 0.5 * weight } else { *weight };
+            for ((sum, left), right) in sums.iter_mut().zip(left).zip(right) {
+                *sum += (left + right) * weight;
+            }
+        }
+        to[from..from + N].copy_from_slice(&sums);
     }
 }
 
@@ -63,6 +95,28 @@ mod tests {
         gaussian(&mut values, 6, 7, 5, 1.5);
         let expected = [0.480516, 0.503187, 0.506732, 0.491533, 0.456404, 0.457555, 0.489477, 0.504858];
         assert_starts(&values, &expected, 20.65856);
+    }
+
+    #[test]
+    fn taps_that_are_left_out_move_no_value() {
+        // A kernel of 23 taps with a deviation of 0.7 keeps four on each side.
+        let (width, height) = (40, 33);
+        let original = pattern(1, height, width);
+        let mut values = original.clone();
+        gaussian(&mut values, width, height, 23, 0.7);
+        let weights: Vec<f64> = (-11..=11).map(|d| (-0.5 * (f64::from(d) / 0.7f64).powi(2)).exp()).collect();
+        let sum: f64 = weights.iter().sum();
+        let at = |y: usize, x: usize| -> f64 {
+            let tap = |i: usize, k: usize| weights[i] / sum * weights[k] / sum;
+            let place = |a: usize, i: usize, n: usize| mirror(a + i, 11, n);
+            (0..23)
+                .flat_map(|i| (0..23).map(move |k| (i, k)))
+                .map(|(i, k)| tap(i, k) * f64::from(original[place(y, i, height) * width + place(x, k, width)]))
+                .sum()
+        };
+        for (y, x) in [(0, 0), (5, 39), (16, 20), (32, 1)] {
+            assert!((f64::from(values[y * width + x]) - at(y, x)).abs() < 5e-7);
+        }
     }
 
     #[test]

@@ -4,10 +4,10 @@ use manabi_core::{Result, modality::ViewKind, rng::Rng};
 
 use super::{
     AugmentConfig, blur,
+    colours::{self, Change},
     crop::random_region,
     erase::erase,
     flip,
-    grey::grey,
     resample::{Region, resample},
     rotate::rotate,
     solarise::solarise,
@@ -65,7 +65,8 @@ impl Recipe<'_> {
         if let crate::image::Pixels::F32(values) = &mut view.pixels
             && rng.chance(config.jitter)
         {
-            config.colours().scaled(0.5).apply(values, self.channels, rng);
+            let changes: Vec<Change> = config.colours().scaled(0.5).draw(rng).collect();
+            colours::apply(values, self.channels, &changes);
         }
         Ok(view)
     }
@@ -77,13 +78,15 @@ impl Recipe<'_> {
         if config.rotate > 0.0 {
             rotate(&mut values, size, size, rng.range(-config.rotate, config.rotate));
         }
+        let mut changes = Vec::new();
         if rng.chance(config.jitter) {
-            config.colours().apply(&mut values, self.channels, rng);
+            changes.extend(config.colours().draw(rng));
         }
         let colour = self.channels == 3;
         if colour && rng.chance(config.grey) {
-            grey(&mut values);
+            changes.push(Change::Grey);
         }
+        colours::apply(&mut values, self.channels, &changes);
         if rng.chance(config.blur_at(size)) {
             let sigma = rng.range(0.1, 2.0);
             blur::gaussian(&mut values, size, size, (size / 10 / 2 * 2 + 1).max(3), sigma);

@@ -1,9 +1,18 @@
 //! A rectangle of an image resized to another size: bilinear, area-true when shrinking.
 //!
-//! The filter is the triangle that PIL and torchvision (`antialias=True`) use: as wide as
-//! the shrinking factor, two taps when enlarging, cut at the rectangle's edge.
+//! Two passes with the weights of [`Axis`]. Down is a sum of whole rows, which vectorises as it stands. Across would
+//! gather single values, so it takes eight rows at once, column by column: one vector holds a column of the eight.
 
-use crate::image::{Image, Pixels};
+use super::axis::Axis;
+use crate::{
+    image::{Image, Pixels},
+    wide::wide,
+};
+
+/// Rows that go across together.
+const ROWS: usize = 8;
+/// Any number of taps.
+const ANY: usize = 0;
 
 /// A rectangle in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,145 +34,149 @@ impl Region {
     }
 }
 
-/// Filter weights of one axis: `taps` a output position, zero where there are fewer.
-struct Axis {
-    taps: usize,
-    starts: Vec<usize>,
-    weights: Vec<f32>,
-}
-
-impl Axis {
-    fn new(input: usize, output: usize) -> Self {
-        let scale = input as f32 / output as f32;
-        let support = scale.max(1.0);
-        // Enlarging, only the first two of three pixels under the filter have a weight.
-        let taps = if scale <= 1.0 { 2 } else { (2.0 * support).ceil() as usize + 1 }.min(input);
-        let (mut starts, mut weights) = (Vec::with_capacity(output), vec![0.0; output * taps]);
-        for (i, row) in weights.chunks_exact_mut(taps).enumerate() {
-            let centre = (i as f32 + 0.5) * scale;
-            let first = (centre - support + 0.5).max(0.0) as usize;
-            let end = ((centre + support + 0.5) as usize).min(input).min(first + taps);
-            // Weights are kept at `start .. start + taps`, inside the input.
-            let start = first.min(input - taps);
-            let mut sum = 0.0;
-            for j in first..end {
-                let weight = (1.0 - ((j as f32 + 0.5 - centre) / support).abs()).max(0.0);
-                row[j - start] = weight;
-                sum += weight;
-            }
-            row.iter_mut().for_each(|w| *w /= sum);
-            starts.push(start);
-        }
-        Self { taps, starts, weights }
-    }
-}
-
 /// `region` of `image` as planar values in `[0, 1]` of `width × height`.
 pub fn resample(image: &Image, region: Region, width: usize, height: usize) -> Vec<f32> {
-    let mut out = match &image.pixels {
-        Pixels::U8(v) => planes(v, image, region, width, height, 1.0 / 255.0),
-        Pixels::U16(v) => planes(v, image, region, width, height, 1.0 / 65_535.0),
-        Pixels::F32(v) => planes(v, image, region, width, height, 1.0),
-    };
-    // Rounding may leave the range by an ulp.
-    out.iter_mut().for_each(|v| *v = if *v > 1.0 { 1.0 } else { *v });
-    out
+    let (from, to) = ((image.width, image.height), (width, height));
+    match &image.pixels {
+        Pixels::U8(v) => planes(v, from, region, to, 1.0 / 255.0),
+        Pixels::U16(v) => planes(v, from, region, to, 1.0 / 65_535.0),
+        Pixels::F32(v) => planes(v, from, region, to, 1.0),
+    }
 }
 
-fn planes<T: Copy + Into<f32>>(
-    v: &[T],
-    image: &Image,
-    region: Region,
-    width: usize,
-    height: usize,
-    scale: f32,
-) -> Vec<f32> {
-    let Region { x, y, width: w, height: h } = region;
-    let plane = image.width * image.height;
-    let mut out = vec![0.0f32; image.channels * width * height];
-    let same = (w, h) == (width, height);
-    let (columns, rows) = (Axis::new(w, width), Axis::new(h, height));
-    let mut line = vec![0.0f32; w];
-    let mut half = vec![0.0f32; if same { 0 } else { (h * width).max(height * w) }];
-    for (source, target) in v.chunks_exact(plane).zip(out.chunks_exact_mut(width * height)) {
-        let row = |r: usize| &source[(y + r) * image.width + x..][..w];
-        if same {
-            for (r, target) in target.chunks_exact_mut(w).enumerate() {
-                convert(row(r), target, scale);
+wide! {
+    fn planes<T: Copy + Into<f32>>(
+        values: &[T],
+        (stride, rows): (usize, usize),
+        region: Region,
+        (width, height): (usize, usize),
+        scale: f32,
+    ) -> Vec<f32> {
+        let Region { x, y, width: w, height: h } = region;
+        let sources = values.chunks_exact(stride * rows);
+        let mut out = Vec::with_capacity(sources.len() * width * height);
+        if (w, h) == (width, height) {
+            for source in sources {
+                for row in source.chunks_exact(stride).skip(y).take(h) {
+                    out.extend(row[x..x + w].iter().map(|v| cut((*v).into() * scale)));
+                }
             }
-        } else if h <= height {
-            // Enlarging rows: across first, so that fewer rows are gathered.
-            for (r, half) in half.chunks_exact_mut(width).take(h).enumerate() {
-                convert(row(r), &mut line, scale);
-                across(&line, &columns, half);
-            }
-            for (i, target) in target.chunks_exact_mut(width).enumerate() {
-                down(&rows, i, target, |r| &half[r * width..][..width], 1.0);
-            }
-        } else {
-            for (i, target) in target.chunks_exact_mut(width).enumerate() {
-                let sum = &mut line[..];
-                down(&rows, i, sum, row, scale);
-                across(sum, &columns, target);
+            return out;
+        }
+        // The scale goes into the weights of the first pass.
+        let rows_first = h > height;
+        let columns = Axis::new(w, width, if rows_first { 1.0 } else { scale });
+        let rows = Axis::new(h, height, if rows_first { scale } else { 1.0 });
+        let (mut strip, mut turned) = (vec![[0.0; ROWS]; w], vec![[0.0; ROWS]; width]);
+        let mut half = vec![0.0; if rows_first { ROWS * w } else { h.next_multiple_of(ROWS) * width }];
+        let mut done = vec![0.0; ROWS * width];
+        for source in sources {
+            let row = |r: usize| &source[(y + r) * stride + x..][..w];
+            if rows_first {
+                for first in (0..height).step_by(ROWS) {
+                    let count = ROWS.min(height - first);
+                    for (i, to) in half.chunks_exact_mut(w).take(count).enumerate() {
+                        down(&rows, first + i, to, row);
+                    }
+                    transpose(&mut strip, |r| &half[r.min(count - 1) * w..][..w]);
+                    across(&strip, &columns, &mut turned, &mut done);
+                    out.extend(done[..count * width].iter().map(|v| cut(*v)));
+                }
+            } else {
+                // Enlarging rows: across first, so that fewer rows go across.
+                for (strip_number, to) in half.chunks_exact_mut(ROWS * width).enumerate() {
+                    transpose(&mut strip, |r| row((strip_number * ROWS + r).min(h - 1)));
+                    across(&strip, &columns, &mut turned, to);
+                }
+                let line = &mut done[..width];
+                for i in 0..height {
+                    down(&rows, i, line, |r| &half[r * width..][..width]);
+                    out.extend(line.iter().map(|v| cut(*v)));
+                }
             }
         }
+        out
     }
-    out
 }
 
-fn convert<T: Copy + Into<f32>>(from: &[T], to: &mut [f32], scale: f32) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = (*from).into() * scale;
-    }
+/// Rounding may leave the range by an ulp.
+#[inline(always)]
+fn cut(v: f32) -> f32 {
+    if v > 1.0 { 1.0 } else { v }
 }
 
 /// The weighted sum of the rows that output row `i` sees.
-fn down<'a, T: Copy + Into<f32> + 'a>(
+#[inline(always)]
+fn down<'a, T: Copy + Into<f32> + 'a>(axis: &Axis, i: usize, to: &mut [f32], row: impl Fn(usize) -> &'a [T]) {
+    match to.len() {
+        32.. => down_blocks::<T, 32>(axis, i, to, row),
+        8.. => down_blocks::<T, 8>(axis, i, to, row),
+        _ => down_blocks::<T, 1>(axis, i, to, row),
+    }
+}
+
+/// In blocks whose sums stay in registers; the last one overlaps the one before it.
+#[inline(always)]
+fn down_blocks<'a, T: Copy + Into<f32> + 'a, const N: usize>(
     axis: &Axis,
     i: usize,
     to: &mut [f32],
     row: impl Fn(usize) -> &'a [T],
-    scale: f32,
 ) {
-    let weights = &axis.weights[i * axis.taps..][..axis.taps];
-    to.fill(0.0);
-    for (k, weight) in weights.iter().enumerate().filter(|(_, w)| **w != 0.0) {
-        let weight = weight * scale;
-        for (to, from) in to.iter_mut().zip(row(axis.starts[i] + k)) {
-            *to += (*from).into() * weight;
-        }
-    }
-}
-
-/// One row, filtered along its columns.
-fn across(from: &[f32], axis: &Axis, to: &mut [f32]) {
-    match axis.taps {
-        2 => across_fixed::<2>(from, axis, to),
-        3 => across_fixed::<3>(from, axis, to),
-        4 => across_fixed::<4>(from, axis, to),
-        5 => across_fixed::<5>(from, axis, to),
-        _ => across_any(from, axis, to),
-    }
-}
-
-/// The same with a number of taps that is known to the compiler, several times as fast.
-fn across_fixed<const TAPS: usize>(from: &[f32], axis: &Axis, to: &mut [f32]) {
-    let (weights, _) = axis.weights.as_chunks::<TAPS>();
-    for ((to, start), weights) in to.iter_mut().zip(&axis.starts).zip(weights) {
-        if let Some(window) = from.get(*start..).and_then(|w| w.first_chunk::<TAPS>()) {
-            let mut sum = 0.0;
-            for tap in 0..TAPS {
-                sum += window[tap] * weights[tap];
+    let (start, weights) = axis.window(i);
+    for block in 0..to.len().div_ceil(N) {
+        let from = (block * N).min(to.len() - N);
+        let mut sums = [0.0; N];
+        for (k, weight) in weights.iter().enumerate() {
+            for (sum, v) in sums.iter_mut().zip(&row(start + k)[from..from + N]) {
+                *sum += (*v).into() * weight;
             }
-            *to = sum;
+        }
+        to[from..from + N].copy_from_slice(&sums);
+    }
+}
+
+/// Eight rows as columns of eight.
+#[inline(always)]
+fn transpose<'a, T: Copy + Into<f32> + 'a>(strip: &mut [[f32; ROWS]], row: impl Fn(usize) -> &'a [T]) {
+    let rows = [0, 1, 2, 3, 4, 5, 6, 7].map(|r| &row(r)[..strip.len()]);
+    for (x, column) in strip.iter_mut().enumerate() {
+        for (value, row) in column.iter_mut().zip(rows) {
+            *value = row[x].into();
         }
     }
 }
 
-fn across_any(from: &[f32], axis: &Axis, to: &mut [f32]) {
-    for ((to, start), weights) in to.iter_mut().zip(&axis.starts).zip(axis.weights.chunks_exact(axis.taps)) {
-        let window = &from[*start..*start + axis.taps];
-        *to = window.iter().zip(weights).map(|(v, w)| v * w).sum();
+/// A strip of eight rows, filtered along its columns; eight rows of `to`.
+#[inline(always)]
+fn across(strip: &[[f32; ROWS]], axis: &Axis, turned: &mut [[f32; ROWS]], to: &mut [f32]) {
+    // The usual numbers of taps are known to the compiler.
+    match axis.taps() {
+        2 => across_taps::<2>(strip, axis, turned),
+        3 => across_taps::<3>(strip, axis, turned),
+        4 => across_taps::<4>(strip, axis, turned),
+        _ => across_taps::<ANY>(strip, axis, turned),
+    }
+    for (r, row) in to.chunks_exact_mut(turned.len()).enumerate() {
+        for (value, column) in row.iter_mut().zip(&*turned) {
+            *value = column[r];
+        }
+    }
+}
+
+#[inline(always)]
+fn across_taps<const TAPS: usize>(strip: &[[f32; ROWS]], axis: &Axis, to: &mut [[f32; ROWS]]) {
+    for (to, (start, weights)) in to.iter_mut().zip(axis.windows()) {
+        let taps = if TAPS == ANY { weights.len() } else { TAPS };
+        let (window, weights) = (&strip[start..start + taps], &weights[..taps]);
+        let mut sums = [0.0; ROWS];
+        for tap in 0..taps {
+            let (column, weight) = (window[tap], weights[tap]);
+            for lane in 0..ROWS {
+                sums[lane] += column[lane] * weight;
+            }
+        }
+        *to = sums;
     }
 }
 
