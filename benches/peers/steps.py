@@ -119,4 +119,35 @@ def vit_tiny(variant: str):
     return run
 
 
-CASES = {"step/simclr-resnet18": simclr, "step/vit-tiny": vit_tiny}
+class Bert(nn.Module):
+    """4 pre-norm blocks of width 256 on 128 tokens; a linear layer to the words at the masked positions."""
+
+    def __init__(self, words: int = 8192, tokens: int = 128, dim: int = 256):
+        super().__init__()
+        self.tokens = nn.Embedding(words, dim)
+        self.positions = nn.Parameter(torch.randn(1, tokens, dim) * 0.02)
+        self.blocks = nn.Sequential(*[TransformerBlock(dim, 4) for _ in range(4)])
+        self.norm, self.head = nn.LayerNorm(dim), nn.Linear(dim, words)
+
+    def forward(self, ids, masked):
+        y = self.norm(self.blocks(self.tokens(ids) + self.positions))
+        return self.head(y.flatten(0, 1)[masked])
+
+
+def bert(variant: str):
+    model = Bert()
+    ids = (torch.arange(32 * 128) * 7919 % 8192).view(32, 128)
+    masked = torch.arange(0, 32 * 128, 7)
+    labels = ids.flatten()[masked]
+    optimizer = adamw(model)
+    forward = torch.compile(model) if variant == "compile" else model
+
+    def run():
+        optimizer.zero_grad(set_to_none=True)
+        F.cross_entropy(forward(ids, masked), labels).backward()
+        optimizer.step()
+
+    return run
+
+
+CASES = {"step/simclr-resnet18": simclr, "step/vit-tiny": vit_tiny, "step/bert-4x256": bert}

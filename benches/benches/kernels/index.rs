@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use criterion::Criterion;
 use manabi::kernels::{
     index::{TableRows, embedding, segment_max, segment_mean, segment_softmax, segment_sum},
-    optim::{AdamWStep, adamw_rows_step, adamw_step},
+    optim::{AdamWStep, Also, adamw_rows_step, adamw_step},
 };
 
 use crate::{both_ways, group, ids, values};
@@ -19,7 +19,7 @@ pub fn embeddings(c: &mut Criterion) {
     group.bench_function("dense gradient and step", |b| {
         b.iter(|| {
             let grads = embedding(&table, &words).unwrap().sum_all().unwrap().backward().unwrap();
-            adamw_step(&table, grads.get(&table).unwrap(), &m, &v, adamw).unwrap();
+            adamw_step(&table, grads.get(&table).unwrap(), &m, &v, adamw, Also::default()).unwrap();
         });
     });
     group.bench_function("rows alone", |b| {

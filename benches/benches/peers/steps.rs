@@ -6,10 +6,11 @@ use manabi::{
     core::{
         encoder::{Encoder, Mode},
         loss::{cross_entropy, nt_xent},
-        nn::{Linear, Mlp, MlpConfig, Params, TransformerConfig},
+        nn::{Init, Linear, Mlp, MlpConfig, Params, Role, Transformer, TransformerConfig},
         optim::{Gradients, Groups, Optimizer, OptimizerConfig},
     },
     image::encoder::{ResNet, ResNetConfig, Stem, Vit, VitConfig},
+    kernels::index::{embedding, gather_rows},
 };
 
 use crate::{Run, values};
@@ -19,6 +20,7 @@ pub fn case(name: &str) -> Option<Run> {
     match name {
         "step/simclr-resnet18" => Some(simclr()),
         "step/vit-tiny" => Some(vit_tiny()),
+        "step/bert-4x256" => Some(bert()),
         _ => None,
     }
 }
@@ -58,5 +60,26 @@ fn vit_tiny() -> Run {
     step(params, 1, move || {
         let logits = head.forward(&encoder.features(&x, Mode::Train).unwrap()).unwrap();
         cross_entropy(&logits, &labels, 0.0).unwrap()
+    })
+}
+
+/// Masked tokens: 32 sequences of 128 out of 8192 words, of which every seventh is to be predicted.
+fn bert() -> Run {
+    const SHAPE: (usize, usize, usize) = (32, 128, 256);
+    let ((n, t, dim), words) = (SHAPE, 8192);
+    let params = Params::new(0, &Device::Cpu);
+    let normal = Init::Normal(0.02);
+    let table = params.get("tokens", (words, dim), normal, Role::Weight).unwrap();
+    let positions = params.get("positions", (1, t, dim), normal, Role::NoDecay).unwrap();
+    let blocks = TransformerConfig { depth: 4, dim, heads: 4 };
+    let encoder = Transformer::new(&params.pp("encoder"), &blocks).unwrap();
+    let head = Linear::new(&params.pp("head"), dim, words).unwrap();
+    let ids: Vec<u32> = (0..n * t).map(|i| (i * 7919 % words) as u32).collect();
+    let masked: Vec<u32> = (0..n * t).step_by(7).map(|i| i as u32).collect();
+    let labels: Vec<u32> = masked.iter().map(|i| ids[*i as usize]).collect();
+    step(params, 0, move || {
+        let x = embedding(&table, &ids).unwrap().reshape(SHAPE).unwrap().broadcast_add(&positions).unwrap();
+        let y = encoder.forward(&x, None).unwrap().reshape((n * t, dim)).unwrap();
+        cross_entropy(&head.forward(&gather_rows(&y, &masked).unwrap()).unwrap(), &labels, 0.0).unwrap()
     })
 }

@@ -66,7 +66,7 @@ pub fn attention_packed(qkv: &Tensor, heads: usize, lengths: &[usize]) -> Result
 }
 
 fn check_heads(width: usize, heads: usize) -> Result<()> {
-    if heads == 0 || width == 0 || width % (3 * heads) != 0 {
+    if heads == 0 || width == 0 || !width.is_multiple_of(3 * heads) {
         bail!("attention: {width} features do not divide into queries, keys and values of {heads} heads")
     }
     Ok(())

@@ -19,6 +19,7 @@ const DECODERS: &[&str] = &["pil", "tensor", "draft"];
 pub const ALL: &[Case] = &[
     Case { name: "step/simclr-resnet18", variants: FORMATS, runs: 1 },
     Case { name: "step/vit-tiny", variants: EAGER, runs: 1 },
+    Case { name: "step/bert-4x256", variants: EAGER, runs: 1 },
     Case { name: "conv/3x3-64@32", variants: FORMATS, runs: 2 },
     Case { name: "conv/3x3-128@16", variants: FORMATS, runs: 3 },
     Case { name: "conv/3x3-256@8", variants: FORMATS, runs: 4 },

@@ -34,13 +34,6 @@ pub fn balanced_cross_entropy(logits: &Tensor, labels: &[u32], smoothing: f64, c
     cross_entropy(&logits.broadcast_add(&log_priors)?, labels, smoothing)
 }
 
-/// `rows[i, index[i]]`, `(N, C)` → `(N)`.
-pub(super) fn pick(rows: &Tensor, index: &[u32]) -> Result<Tensor> {
-    check_labels(rows, index)?;
-    let index = Tensor::new(index, rows.device())?.unsqueeze(1)?;
-    Ok(rows.gather(&index, 1)?.squeeze(1)?)
-}
-
 /// Fails unless there is a class of the scores `(N, C)` for each row.
 fn check_labels(rows: &Tensor, index: &[u32]) -> Result<()> {
     let (n, c) = rows.dims2()?;

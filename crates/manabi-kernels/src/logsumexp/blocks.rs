@@ -5,6 +5,9 @@
 
 use candle_core::Result;
 
+/// The gradients of a and b, where wanted.
+type Gradients = Result<(Option<Vec<f32>>, Option<Vec<f32>>)>;
+
 use super::tile::{take_in, weigh_rows};
 use crate::matmul::{Matrix, sgemm};
 use crate::memory::Scratch;
@@ -53,7 +56,7 @@ pub(super) fn backward(
     y: &[f32],
     grad: &[f32],
     wanted: (bool, bool),
-) -> Result<(Option<Vec<f32>>, Option<Vec<f32>>)> {
+) -> Gradients {
     let (left, right) = tiles(a, b, d);
     let weights: Vec<f32> = grad.iter().map(|g| scale * g).collect();
     let mut ga = wanted.0.then(|| vec![0f32; a.len()]);
