@@ -71,7 +71,11 @@ mod tests {
         for count in 1..20 {
             let met = Mutex::new(Vec::new());
             let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-            pool.install(|| pairs(count, |i, k| Ok(met.lock().unwrap().push((i, k)))).unwrap());
+            let note = |i, k| {
+                met.lock().unwrap().push((i, k));
+                Ok(())
+            };
+            pool.install(|| pairs(count, note).unwrap());
             let met = met.into_inner().unwrap();
             for round in met[count..].chunks((count / 2).max(1)) {
                 let mut players: Vec<usize> = round.iter().flat_map(|(i, k)| [*i, *k]).collect();
@@ -90,7 +94,11 @@ mod tests {
     fn a_grid_is_covered_once() {
         for (rows, columns) in [(1, 1), (1, 7), (5, 2), (4, 4)] {
             let met = Mutex::new(Vec::new());
-            grid(rows, columns, |i, k| Ok(met.lock().unwrap().push((i, k)))).unwrap();
+            let note = |i, k| {
+                met.lock().unwrap().push((i, k));
+                Ok(())
+            };
+            grid(rows, columns, note).unwrap();
             let mut met = met.into_inner().unwrap();
             met.sort_unstable();
             assert_eq!(met, (0..rows).flat_map(|i| (0..columns).map(move |k| (i, k))).collect::<Vec<_>>());

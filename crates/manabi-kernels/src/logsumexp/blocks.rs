@@ -42,6 +42,9 @@ pub(super) fn forward(a: &[f32], b: &[f32], d: usize, scale: f32, own: Option<us
     Ok(total)
 }
 
+/// A gradient for each of two matrices, where it is wanted.
+type Gradients = (Option<Vec<f32>>, Option<Vec<f32>>);
+
 /// The gradients for `a` and `b`, of those that are `wanted`.
 #[allow(clippy::too_many_arguments, reason = "the operation's two inputs, its three settings, its result")]
 pub(super) fn backward(
@@ -53,7 +56,7 @@ pub(super) fn backward(
     y: &[f32],
     grad: &[f32],
     wanted: (bool, bool),
-) -> Result<(Option<Vec<f32>>, Option<Vec<f32>>)> {
+) -> Result<Gradients> {
     let (left, right) = tiles(a, b, d);
     let weights: Vec<f32> = grad.iter().map(|g| scale * g).collect();
     let mut ga = wanted.0.then(|| vec![0f32; a.len()]);

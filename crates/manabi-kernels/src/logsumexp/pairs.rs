@@ -40,7 +40,7 @@ pub(super) fn holds(y: &[f32], shift: f32) -> bool {
 }
 
 /// The products of the rows of two tiles.
-fn products<'a>(a: &'a [f32], d: usize, tiles: Tiles, i: usize, k: usize) -> Result<(Scratch, &'a [f32], &'a [f32])> {
+fn products(a: &[f32], d: usize, tiles: Tiles, i: usize, k: usize) -> Result<(Scratch, &[f32], &[f32])> {
     let rows = |(first, n): (usize, usize)| &a[first * d..(first + n) * d];
     let (left, right) = (rows(tiles.at(i)), rows(tiles.at(k)));
     let (n, m) = (left.len() / d, right.len() / d);
