@@ -47,11 +47,12 @@ fn max_map(s: &Windows, x: &[f32], y: &mut [f32], picks: &mut [u32]) {
             let mut best = rows.start * w + columns.start;
             let mut top = x[best];
             for iy in rows.clone() {
-                for i in iy * w + columns.start..iy * w + columns.end {
+                let first = iy * w + columns.start;
+                for (i, &v) in x[first..first + columns.len()].iter().enumerate() {
                     // NaN wins, so that divergence is seen. Without a branch, which could not be predicted.
-                    let wins = (x[i] > top) | x[i].is_nan();
-                    best = if wins { i } else { best };
-                    top = if wins { x[i] } else { top };
+                    let wins = (v > top) | v.is_nan();
+                    best = if wins { first + i } else { best };
+                    top = if wins { v } else { top };
                 }
             }
             (*y, *pick) = (top, best as u32);
