@@ -12,11 +12,14 @@ use jpeg_decoder::{Decoder, PixelFormat};
 
 /// The picture of `size` in `bytes` at an eighth or a quarter, so that its shorter side is still at least `load_size`.
 ///
-/// `None` where it is too small for that or of a kind that is not decoded here, and where anything is wrong: the decoder
-/// of whole pictures then decides, and says what.
+/// `None` where it is too small for that, its sides do not divide, or it is of a kind that is not decoded here, and where
+/// anything is wrong: the decoder of whole pictures then decides, and says what.
 pub fn decode(bytes: &[u8], (width, height): (usize, usize), load_size: usize) -> Option<DynamicImage> {
-    let fraction = [8, 4].into_iter().find(|f| load_size > 0 && width.min(height) / f >= load_size)?;
-    let wanted = |side: usize| u16::try_from(side.div_ceil(fraction)).ok();
+    // A side that is not a multiple would end in a pixel that stands for fewer than the others, and all would shift.
+    let divides = |f: &usize| width.is_multiple_of(*f) && height.is_multiple_of(*f);
+    let fits = |f: &usize| load_size > 0 && width.min(height) / f >= load_size;
+    let fraction = [8, 4].into_iter().find(|f| divides(f) && fits(f))?;
+    let wanted = |side: usize| u16::try_from(side / fraction).ok();
     let (wanted_width, wanted_height) = (wanted(width)?, wanted(height)?);
     let (pixels, info) = catch_unwind(AssertUnwindSafe(|| {
         let mut decoder = Decoder::new(bytes);
@@ -72,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_fraction_shows_what_the_whole_picture_reduced_shows() {
-        for (width, height, channels) in [(401, 300, 3), (300, 415, 1), (800, 640, 3)] {
+        for (width, height, channels) in [(400, 300, 3), (304, 416, 1), (800, 640, 3)] {
             let file = file(width, height, channels);
             for load_size in [35, 75, 80] {
                 let size = (width, height);
@@ -87,6 +90,13 @@ mod tests {
                 assert!(mean < 1.0 && differences.iter().all(|d| *d < 8.0), "{size:?} at {load_size}: {mean}");
             }
         }
+    }
+
+    #[test]
+    fn a_side_that_does_not_divide_is_decoded_exactly() {
+        let file = file(401, 303, 3);
+        assert!(decode(&file, (401, 303), 35).is_none());
+        assert_eq!(decode_bytes(&file, 35).unwrap(), whole_and_reduced(&file, 35));
     }
 
     #[test]
