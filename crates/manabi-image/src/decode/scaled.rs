@@ -3,7 +3,7 @@
 //! A JPEG file holds blocks of 8 × 8 pixels as frequencies; from the lowest of them a block of 2 × 2 or of one pixel can
 //! be made directly, which is its area-true reduction but for rounding. The step that is left to the wanted size is the
 //! same antialiased one as for other files. Half size is not done: with the decoder that can scale it takes as long as
-//! the whole picture takes with the one that cannot (docs/BENCHMARKS.md).
+//! the whole picture takes with the one that cannot.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
