@@ -68,7 +68,9 @@ fn overtaken(report: &Report) -> Option<Risk> {
         let first = tests.next();
         first.is_some_and(|one| one.high < 0.0) && tests.all(|one| one.high < 0.0)
     });
-    let row = lost.min_by_key(|row| row.labels)?;
+    // Lost from the first budget on is no risk but the verdict; nobody has fewer labels in this report.
+    let fewest = report.rows.iter().map(|row| row.labels).min();
+    let row = lost.min_by_key(|row| row.labels).filter(|row| Some(row.labels) > fewest)?;
     let own = report.rows.iter().filter(|one| one.labels == row.labels && readouts.contains(&one.representation));
     let ssl = own.map(|one| one.mean).fold(0.0, f64::max);
     Some(Risk::Overtaken { labels: row.labels, supervised: row.mean, ssl })
