@@ -4,9 +4,10 @@
 //! mask (B, T), 1 keeps a key and 0 drops it; output (B, T, D). [`attention_packed`] takes sequences of any lengths one
 //! after the other, (ΣT, 3·D), and spends nothing on padding. A query without keys gives zeros.
 //!
-//! Cost 4 T² D operations a sequence forward and 10 T² D backward, with T² counting kept keys alone. The T × T weights are never
-//! in memory: blocks of them are computed, used and forgotten, and computed again backward from the logarithm of each
-//! row's sum. Forward a task takes one head and some queries of one sequence, backward one head of one sequence.
+//! Cost 4 T² D operations a sequence forward and 10 T² D backward, with the kept keys alone as one of the T. The T × T
+//! weights are never in memory: blocks of them are computed, used and forgotten, and computed again backward from the
+//! logarithm of each row's sum. Forward a task takes one head and some queries of one sequence, backward one head of one
+//! sequence.
 
 mod backward;
 mod forward;

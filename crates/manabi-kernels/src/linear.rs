@@ -5,7 +5,7 @@
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, Layout, Result, Tensor, bail};
 
-use crate::matmul::{Matrix, Start, product, product_from};
+use crate::matmul::{Matrix, product, product_with};
 use crate::norm::column_sums;
 use crate::storage::{Forward, check_shape, fast, last_dim, slice, tensor_like, with};
 
@@ -50,7 +50,7 @@ fn forward(x: &[f32], dims: &[usize], w: &[f32], outputs: usize, bias: Option<&[
     let rows = x.len() / inputs;
     shape.push(outputs);
     let (size, x, w) = ((rows, outputs, inputs), Matrix::rows(x, inputs), Matrix::rows(w, inputs).t());
-    let y = product_from(size, x, w, bias.map_or(Start::Zero, Start::Columns))?;
+    let y = product_with(size, x, w, bias)?;
     Ok((CpuStorage::F32(y), shape.into()))
 }
 

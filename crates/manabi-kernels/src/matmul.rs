@@ -101,17 +101,17 @@ fn checked(
 
 /// The product in a new vector, on all of rayon's threads.
 pub(crate) fn product(size: (usize, usize, usize), a: Matrix<'_>, b: Matrix<'_>) -> Result<Vec<f32>> {
-    product_from(size, a, b, Start::Zero)
+    product_with(size, a, b, None)
 }
 
-/// As [`product`] with each column starting from a value; [`Start::Add`] has nothing to add to here.
-pub(crate) fn product_from(
+/// As [`product`], plus `bias` (N) in every row.
+pub(crate) fn product_with(
     size: (usize, usize, usize),
     a: Matrix<'_>,
     b: Matrix<'_>,
-    start: Start<'_>,
+    bias: Option<&[f32]>,
 ) -> Result<Vec<f32>> {
-    let start = if let Start::Add = start { Start::Zero } else { start };
+    let start = bias.map_or(Start::Zero, Start::Columns);
     // SAFETY: without `Start::Add` every element is written, and none read.
     unsafe { build(size.0 * size.1, |c| checked(size, a, b, c, size.1, start, true)) }
 }

@@ -5,15 +5,15 @@
 
 use candle_core::Result;
 
-/// The gradients of a and b, where wanted.
-type Gradients = Result<(Option<Vec<f32>>, Option<Vec<f32>>)>;
-
 use super::tile::{take_in, weigh_rows};
 use crate::matmul::{Matrix, sgemm};
 use crate::memory::Scratch;
 use crate::norm::add_rows;
 use crate::storage::Shared;
 use crate::tiles::{Tiles, grid};
+
+/// The gradients of a and b, where wanted.
+type Gradients = Result<(Option<Vec<f32>>, Option<Vec<f32>>)>;
 
 /// The tiles of the left rows and of the right ones.
 fn tiles(a: &[f32], b: &[f32], d: usize) -> (Tiles, Tiles) {

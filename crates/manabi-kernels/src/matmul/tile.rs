@@ -57,33 +57,26 @@ pub(super) const MOST: usize = 12 * 32;
 impl Tiles {
     /// The best for this processor.
     pub(super) fn best() -> Self {
+        let [avx512, avx2] = Self::found();
+        avx512.or(avx2).unwrap_or(portable::PORTABLE)
+    }
+
+    /// Those with 512-bit and with 256-bit registers, where the processor has all that they use.
+    fn found() -> [Option<Self>; 2] {
         #[cfg(target_arch = "x86_64")]
         {
-            if std::is_x86_feature_detected!("avx512f") {
-                return x86::AVX512;
-            }
-            if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-                return x86::AVX2;
-            }
+            let avx2 = std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma");
+            let avx512 = avx2 && std::is_x86_feature_detected!("avx512f");
+            [avx512.then_some(x86::AVX512), avx2.then_some(x86::AVX2)]
         }
-        portable::PORTABLE
+        #[cfg(not(target_arch = "x86_64"))]
+        [None, None]
     }
 
     /// All that this processor can run.
     #[cfg(test)]
     pub(super) fn all() -> Vec<Self> {
-        #[allow(unused_mut)]
-        let mut all = vec![portable::PORTABLE];
-        #[cfg(target_arch = "x86_64")]
-        {
-            if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-                all.push(x86::AVX2);
-            }
-            if std::is_x86_feature_detected!("avx512f") {
-                all.push(x86::AVX512);
-            }
-        }
-        all
+        Self::found().into_iter().flatten().chain([portable::PORTABLE]).collect()
     }
 
     /// Computes a tile of `rows` rows.
