@@ -1,14 +1,14 @@
 //! Products of two matrices, C = A B, with gradients G Bᵀ and Aᵀ G.
 //!
 //! Shapes: A (M, K), B (K, N), C (M, N). Cost 2 M N K operations, plus a copy of the operands in the order in which they
-//! are read. `blocked` cuts a product into blocks for the caches, `pack` copies them, `tile` multiplies. No element
+//! are read. `blocked` cuts a product into blocks for the caches, `pack` copies them, `micro_kernel` multiplies. No element
 //! depends on how a product is cut, so that a result has the same bits for every number of threads.
 
 mod blocked;
 mod matrix;
+mod micro_kernel;
 mod op;
 mod pack;
-mod tile;
 
 pub(crate) use blocked::Start;
 pub use matrix::Matrix;
@@ -19,7 +19,7 @@ use candle_core::{Result, bail};
 use crate::memory::build;
 use crate::storage::Shared;
 use blocked::{Product, multiply};
-use tile::Tiles;
+use micro_kernel::MicroKernel;
 
 /// `c = a b`, or `c += a b` with `accumulate`, in this thread; `c` has its rows `row_stride` apart.
 ///
@@ -53,7 +53,7 @@ pub(crate) unsafe fn sgemm_at(
     a.check("the left matrix", m, k)?;
     b.check("the right matrix", k, n)?;
     // SAFETY: the checks cover the operands, the caller C.
-    unsafe { multiply(Tiles::best(), &Product { size, a, b, c, row, start }, false) };
+    unsafe { multiply(MicroKernel::best(), &Product { size, a, b, c, row, start }, false) };
     Ok(())
 }
 
@@ -95,7 +95,7 @@ fn checked(
     let product = Product { size, a, b, c: Shared::new(c), row, start };
     // SAFETY: the checks above keep every element that the strides reach inside its slice, and `c` is borrowed mutably,
     // so it overlaps neither operand.
-    unsafe { multiply(Tiles::best(), &product, parallel) };
+    unsafe { multiply(MicroKernel::best(), &product, parallel) };
     Ok(())
 }
 

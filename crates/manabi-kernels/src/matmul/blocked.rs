@@ -10,8 +10,8 @@ use rayon::prelude::*;
 
 use super::{
     matrix::Matrix,
+    micro_kernel::{MOST, MicroKernel, Operand, Tile},
     pack::{self, LINE},
-    tile::{MOST, Operand, Tile, Tiles},
 };
 use crate::memory::Scratch;
 use crate::storage::Shared;
@@ -68,19 +68,19 @@ fn even(total: usize, most: usize, unit: usize) -> usize {
 /// # Safety
 /// The matrices hold M x K and K x N elements, a start by columns N, C M rows of N elements `row` apart, initialised
 /// where the product starts from them, and nothing else reads or writes C meanwhile.
-pub(super) unsafe fn multiply(tiles: Tiles, p: &Product<'_>, parallel: bool) {
+pub(super) unsafe fn multiply(kernel: MicroKernel, p: &Product<'_>, parallel: bool) {
     let (m, n, k) = p.size;
     if m == 0 || n == 0 {
         return;
     }
     let threads = if parallel && m * n * k >= ALONE { rayon::current_num_threads() } else { 1 };
-    let columns = even(n, COLUMNS, tiles.columns);
+    let columns = even(n, COLUMNS, kernel.columns);
     let reach = even(k, SHARE / columns, 1).max(1);
     for column in (0..n).step_by(columns) {
         // A product over nothing is its start: one round without depth.
         for first in (0..k.max(1)).step_by(reach) {
             let block = Block {
-                tiles,
+                kernel,
                 columns: (column, columns.min(n - column)),
                 reach: (first, reach.min(k - first)),
                 start: if first == 0 { p.start } else { Start::Add },
@@ -93,7 +93,7 @@ pub(super) unsafe fn multiply(tiles: Tiles, p: &Product<'_>, parallel: bool) {
 
 /// Some columns and some steps of k of a product.
 struct Block<'a> {
-    tiles: Tiles,
+    kernel: MicroKernel,
     /// First, and how many.
     columns: (usize, usize),
     /// First, and how many.
@@ -106,7 +106,7 @@ impl Block<'_> {
     /// As for [`multiply`].
     unsafe fn run(&self, p: &Product<'_>, threads: usize) {
         let (m, _, _) = p.size;
-        let ((column, columns), (_, reach), wide) = (self.columns, self.reach, self.tiles.columns);
+        let ((column, columns), (_, reach), wide) = (self.columns, self.reach, self.kernel.columns);
         // Read where it is: all panels but a last one that is not whole.
         let direct = if self.right_as_it_is(p) { columns / wide } else { 0 };
         let copied = columns.div_ceil(wide) - direct;
@@ -118,7 +118,7 @@ impl Block<'_> {
                 let first = (direct + i * each) * wide;
                 let part = (column + first, (each * wide).min(columns - first));
                 // SAFETY: the part lies inside the block, and `to` has whole panels for it.
-                unsafe { pack::right(self.tiles, p.b, part, self.reach, to) };
+                unsafe { pack::right(self.kernel, p.b, part, self.reach, to) };
             };
             let size = each * wide * reach;
             match threads {
@@ -128,7 +128,7 @@ impl Block<'_> {
         }
         let right = Right { direct, panels, size: wide * reach };
         let parts = if threads == 1 { 1 } else { 4 * threads };
-        let rows = even(m.div_ceil(parts), ROWS, self.tiles.rows);
+        let rows = even(m.div_ceil(parts), ROWS, self.kernel.rows);
         // SAFETY: the blocks of rows are disjoint, and lie inside the product.
         let run = |i: usize| unsafe { self.rows(p, (i * rows, rows.min(m - i * rows)), &right) };
         match threads {
@@ -146,14 +146,14 @@ impl Block<'_> {
         let most = even(reach, DEPTH, 1).max(1);
         // Without depth nothing is read.
         let direct = reach == 0 || self.left_as_it_is(p);
-        let size = if direct { 0 } else { rows.next_multiple_of(self.tiles.rows) * most };
+        let size = if direct { 0 } else { rows.next_multiple_of(self.kernel.rows) * most };
         let mut space = Scratch::new(if direct { 0 } else { size + LINE });
         let left = if direct { &mut [][..] } else { aligned(&mut space, size) };
         for step in (0..reach.max(1)).step_by(most) {
             let depth = (first + step, most.min(reach - step));
             if !direct {
                 // SAFETY: the rows lie inside the product, and `left` has whole panels for them.
-                unsafe { pack::left(self.tiles, p.a, (row, rows), depth, left) };
+                unsafe { pack::left(self.kernel, p.a, (row, rows), depth, left) };
             }
             let left = if direct { None } else { Some(&*left) };
             let start = if step == 0 { self.start } else { Start::Add };
@@ -176,7 +176,7 @@ impl Block<'_> {
         right: &Right<'_>,
     ) {
         let (column, columns) = self.columns;
-        let (tall, wide) = (self.tiles.rows, self.tiles.columns);
+        let (tall, wide) = (self.kernel.rows, self.kernel.columns);
         let mut edge = [0f32; MOST];
         for j in (0..columns).step_by(wide) {
             let width = wide.min(columns - j);
@@ -198,7 +198,7 @@ impl Block<'_> {
                 // inside is copied in and out.
                 unsafe {
                     if width == wide {
-                        self.tiles.run(height, tile);
+                        self.kernel.run(height, tile);
                         continue;
                     }
                     if !start.is_null() {
@@ -208,7 +208,7 @@ impl Block<'_> {
                     }
                     let start = if start.is_null() { start } else { edge.as_ptr() };
                     let c = edge.as_mut_ptr();
-                    self.tiles.run(height, Tile { c, row: wide, start, start_row: wide, ..tile });
+                    self.kernel.run(height, Tile { c, row: wide, start, start_row: wide, ..tile });
                     for r in 0..height {
                         edge[r * wide..].as_ptr().copy_to_nonoverlapping(p.c.pointer(at + r * p.row), width);
                     }
@@ -220,12 +220,12 @@ impl Block<'_> {
     /// True where copying B costs more than reading it in strides.
     fn right_as_it_is(&self, p: &Product<'_>) -> bool {
         let (m, _, _) = p.size;
-        p.b.column_stride == 1 && (m <= 4 * self.tiles.rows || self.columns.1 * self.reach.1 <= SMALL)
+        p.b.column_stride == 1 && (m <= 4 * self.kernel.rows || self.columns.1 * self.reach.1 <= SMALL)
     }
 
     /// True where copying A costs more than reading it in strides.
     fn left_as_it_is(&self, p: &Product<'_>) -> bool {
-        self.columns.1 <= 8 * self.tiles.columns && (p.a.column_stride == 1 || p.a.row_stride == 1)
+        self.columns.1 <= 8 * self.kernel.columns && (p.a.column_stride == 1 || p.a.row_stride == 1)
     }
 }
 

@@ -4,7 +4,7 @@
 //! last panel is filled up with zeros, so that a tile may load whole rows. Where the source runs along the lines, rows
 //! of it are copied, to several panels in turn; where it runs along k, blocks of 8 x 8 are turned in registers.
 
-use super::{matrix::Matrix, tile::Tiles};
+use super::{matrix::Matrix, micro_kernel::MicroKernel};
 
 /// Panels that are filled side by side, so that the source is read along its rows.
 const ABREAST: usize = 8;
@@ -45,7 +45,7 @@ impl Source {
     ///
     /// # Safety
     /// The source holds what it says, and `to` `count` lines rounded up to whole panels, times `depth`.
-    unsafe fn panels<const LINES: usize>(self, tiles: Tiles, to: &mut [f32]) {
+    unsafe fn panels<const LINES: usize>(self, kernel: MicroKernel, to: &mut [f32]) {
         let whole = self.count / LINES;
         let (full, rest) = to.split_at_mut(whole * LINES * self.depth);
         // SAFETY: what this function asks of its caller.
@@ -56,7 +56,7 @@ impl Source {
                 }
             } else {
                 for (i, to) in full.chunks_exact_mut(LINES * self.depth).enumerate() {
-                    self.turned::<LINES>(tiles, i * LINES, to);
+                    self.turned::<LINES>(kernel, i * LINES, to);
                 }
             }
             if self.count > whole * LINES {
@@ -93,14 +93,14 @@ impl Source {
     }
 
     /// The panel from line `first` on, of lines that lie apart.
-    unsafe fn turned<const LINES: usize>(self, tiles: Tiles, first: usize, to: &mut [f32]) {
+    unsafe fn turned<const LINES: usize>(self, kernel: MicroKernel, first: usize, to: &mut [f32]) {
         let whole = if self.step == 1 { self.depth / TURN * TURN } else { 0 };
         let lines = TURN.min(LINES);
         for k in (0..whole).step_by(TURN) {
             for l in (0..LINES).step_by(lines) {
                 let to = &mut to[k * LINES + l..(k + TURN - 1) * LINES + LINES.min(l + lines)];
                 // SAFETY: the source has these lines and depths, and `to` reaches from the first element to the last.
-                unsafe { tiles.turn(self.at(first + l, k), self.line, lines.min(LINES - l), to.as_mut_ptr(), LINES) };
+                unsafe { kernel.turn(self.at(first + l, k), self.line, lines.min(LINES - l), to.as_mut_ptr(), LINES) };
             }
         }
         for k in whole..self.depth {
@@ -113,15 +113,15 @@ impl Source {
 
     /// # Safety
     /// As for [`Self::panels`].
-    unsafe fn copy(self, tiles: Tiles, lines: usize, to: &mut [f32]) {
+    unsafe fn copy(self, kernel: MicroKernel, lines: usize, to: &mut [f32]) {
         // SAFETY: what this function asks of its caller.
         unsafe {
             match lines {
-                4 => self.panels::<4>(tiles, to),
-                6 => self.panels::<6>(tiles, to),
-                12 => self.panels::<12>(tiles, to),
-                16 => self.panels::<16>(tiles, to),
-                32 => self.panels::<32>(tiles, to),
+                4 => self.panels::<4>(kernel, to),
+                6 => self.panels::<6>(kernel, to),
+                12 => self.panels::<12>(kernel, to),
+                16 => self.panels::<16>(kernel, to),
+                32 => self.panels::<32>(kernel, to),
                 _ => unreachable!("no tile has {lines} lines"),
             }
         }
@@ -133,7 +133,7 @@ impl Source {
 /// # Safety
 /// The matrix holds them, and `to` the rows rounded up to whole panels, times the depth.
 pub(super) unsafe fn left(
-    tiles: Tiles,
+    kernel: MicroKernel,
     a: Matrix<'_>,
     rows: (usize, usize),
     (k, depth): (usize, usize),
@@ -142,7 +142,7 @@ pub(super) unsafe fn left(
     let from = a.at(rows.0, k);
     let source = Source { from, line: a.row_stride, step: a.column_stride, count: rows.1, depth };
     // SAFETY: what this function asks of its caller.
-    unsafe { source.copy(tiles, tiles.rows, to) }
+    unsafe { source.copy(kernel, kernel.rows, to) }
 }
 
 /// Columns and depths (first and how many) of B, in panels of as many columns as a tile has.
@@ -150,7 +150,7 @@ pub(super) unsafe fn left(
 /// # Safety
 /// As for [`left`].
 pub(super) unsafe fn right(
-    tiles: Tiles,
+    kernel: MicroKernel,
     b: Matrix<'_>,
     columns: (usize, usize),
     (k, depth): (usize, usize),
@@ -159,5 +159,5 @@ pub(super) unsafe fn right(
     let from = b.at(k, columns.0);
     let source = Source { from, line: b.column_stride, step: b.row_stride, count: columns.1, depth };
     // SAFETY: what this function asks of its caller.
-    unsafe { source.copy(tiles, tiles.columns, to) }
+    unsafe { source.copy(kernel, kernel.columns, to) }
 }

@@ -32,18 +32,18 @@ fn product_agrees((m, n, k): (usize, usize, usize), turned: [bool; 2], kind: u8,
     let row = n + gap;
     let before = numbers(m * row, seed ^ 3, 1.0);
     let start = [Start::Zero, Start::Add, Start::Columns(&bias)][usize::from(kind)];
-    for tiles in Tiles::all() {
+    for kernel in MicroKernel::all() {
         let mut results = [before.clone(), before.clone()];
         for (c, parallel) in results.iter_mut().zip([false, true]) {
             let product = Product { size: (m, n, k), a, b, c: Shared::new(c), row, start };
             // SAFETY: the vectors have the sizes of the matrices.
-            unsafe { multiply(tiles, &product, parallel) };
+            unsafe { multiply(kernel, &product, parallel) };
         }
-        assert_eq!(results[0], results[1], "{}: threads change the result", tiles.name);
+        assert_eq!(results[0], results[1], "{}: threads change the result", kernel.name);
         for (i, c) in results[0].iter().enumerate() {
             let (r, column) = (i / row, i % row);
             if column >= n {
-                assert_eq!(*c, before[i], "{}: element {i} outside the product was written", tiles.name);
+                assert_eq!(*c, before[i], "{}: element {i} outside the product was written", kernel.name);
                 continue;
             }
             let at = |x: &Matrix<'_>, i: usize, j: usize| f64::from(x.data[i * x.row_stride + j * x.column_stride]);
@@ -54,7 +54,7 @@ fn product_agrees((m, n, k): (usize, usize, usize), turned: [bool; 2], kind: u8,
             };
             let exact = first + (0..k).map(|k| at(&a, r, k) * at(&b, k, column)).sum::<f64>();
             let near = (f64::from(*c) - exact).abs() < 1e-5 * (1.0 + k as f64).sqrt() * 4.0;
-            assert!(near, "{}: ({r}, {column}) of {m} x {n} x {k} is {c}, expected {exact}", tiles.name);
+            assert!(near, "{}: ({r}, {column}) of {m} x {n} x {k} is {c}, expected {exact}", kernel.name);
         }
     }
 }

@@ -1,15 +1,20 @@
 //! Tiles in plain Rust, for processors without a tile of their own.
 
-use super::{super::pack::TURN, Tile, Tiles};
+use super::{super::pack::TURN, MicroKernel, Tile};
 
 /// 4 x 16.
-pub(in crate::matmul) const PORTABLE: Tiles =
-    Tiles { name: "nothing", rows: 4, columns: COLUMNS, run: &[tile::<1>, tile::<2>, tile::<3>, tile::<4>], turn };
+pub(in crate::matmul) const PORTABLE: MicroKernel = MicroKernel {
+    name: "nothing",
+    rows: 4,
+    columns: COLUMNS,
+    run: &[tile::<1>, tile::<2>, tile::<3>, tile::<4>],
+    turn,
+};
 
 const COLUMNS: usize = 16;
 
 /// # Safety
-/// As for [`Tiles::run`].
+/// As for [`MicroKernel::run`].
 unsafe fn tile<const M: usize>(t: Tile) {
     let mut sums = [[0f32; COLUMNS]; M];
     // SAFETY: the caller vouches for `M` rows and `depth` columns of A, `depth` rows of `COLUMNS` elements of B, and
@@ -36,7 +41,7 @@ unsafe fn tile<const M: usize>(t: Tile) {
 }
 
 /// # Safety
-/// As for [`Tiles::turn`].
+/// As for [`MicroKernel::turn`].
 unsafe fn turn(from: *const f32, line: usize, count: usize, to: *mut f32, row: usize) {
     for i in 0..count {
         for j in 0..TURN {

@@ -1,4 +1,4 @@
-//! The innermost product: a tile of C that fits the vector registers.
+//! The micro-kernel: a tile of C that fits the vector registers.
 //!
 //! A tile of `rows` x `columns` stays in registers while k runs: each step loads one row of B and spreads one element of
 //! A over each register row. The sizes follow from the register file: 6 x 16 with the 16 registers of AVX2, 12 x 32 with
@@ -35,9 +35,9 @@ pub(super) struct Tile {
     pub(super) start_row: usize,
 }
 
-/// A way to compute tiles, for one kind of processor.
+/// How tiles are computed on one kind of processor.
 #[derive(Clone, Copy)]
-pub(super) struct Tiles {
+pub(super) struct MicroKernel {
     /// What it needs of the processor.
     #[cfg_attr(not(test), allow(dead_code))]
     pub(super) name: &'static str,
@@ -47,14 +47,14 @@ pub(super) struct Tiles {
     pub(super) columns: usize,
     /// The function for 1, 2, … `rows` rows, which needs what `name` says.
     run: &'static [unsafe fn(Tile)],
-    /// Turns a block, see [`Tiles::turn`].
+    /// Turns a block, see [`MicroKernel::turn`].
     turn: unsafe fn(*const f32, usize, usize, *mut f32, usize),
 }
 
 /// The largest tile, for buffers on the stack.
 pub(super) const MOST: usize = 12 * 32;
 
-impl Tiles {
+impl MicroKernel {
     /// The best for this processor.
     pub(super) fn best() -> Self {
         let [avx512, avx2] = Self::found();

@@ -7,12 +7,12 @@ use std::arch::x86_64::{
     _mm512_storeu_ps,
 };
 
-use super::{super::pack::TURN, Tile, Tiles};
+use super::{super::pack::TURN, MicroKernel, Tile};
 
 macro_rules! tile {
     ($name:ident, $features:literal, $lanes:literal, $zero:ident, $load:ident, $spread:ident, $fma:ident, $store:ident) => {
         /// # Safety
-        /// As for [`Tiles::run`], on a processor with the features.
+        /// As for [`MicroKernel::run`], on a processor with the features.
         #[target_feature(enable = $features)]
         unsafe fn $name<const M: usize>(t: Tile) {
             let mut sums = [[$zero(); 2]; M];
@@ -51,7 +51,7 @@ tile!(avx2, "avx2,fma", 8, _mm256_setzero_ps, _mm256_loadu_ps, _mm256_set1_ps, _
 tile!(avx512, "avx512f", 16, _mm512_setzero_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_storeu_ps);
 
 /// 6 x 16: twelve sums, two of B, one of A of sixteen registers.
-pub(in crate::matmul) const AVX2: Tiles = Tiles {
+pub(in crate::matmul) const AVX2: MicroKernel = MicroKernel {
     name: "AVX2 and FMA",
     rows: 6,
     columns: 16,
@@ -60,7 +60,7 @@ pub(in crate::matmul) const AVX2: Tiles = Tiles {
 };
 
 /// 12 x 32: twenty-four sums, two of B, the rest for A.
-pub(in crate::matmul) const AVX512: Tiles = Tiles {
+pub(in crate::matmul) const AVX512: MicroKernel = MicroKernel {
     name: "AVX-512",
     rows: 12,
     columns: 32,
@@ -82,7 +82,7 @@ pub(in crate::matmul) const AVX512: Tiles = Tiles {
 };
 
 /// # Safety
-/// As for [`Tiles::turn`], on a processor with AVX2, which every one with AVX-512 has.
+/// As for [`MicroKernel::turn`], on a processor with AVX2, which every one with AVX-512 has.
 #[target_feature(enable = "avx2")]
 unsafe fn turn(from: *const f32, line: usize, count: usize, to: *mut f32, row: usize) {
     // SAFETY: the caller vouches for `count` lines of eight elements; a line that is not there repeats the last.
