@@ -28,6 +28,9 @@ const SHARE: usize = 1 << 19;
 /// The most rows of A at once: with `DEPTH` about half of a second-level cache.
 const ROWS: usize = 144;
 
+/// The fewest rows of A for which the panels of B are fetched gladly.
+const FEW: usize = 64;
+
 /// Elements of B that tiles read in strides faster than they are copied.
 const SMALL: usize = 1 << 14;
 
@@ -110,30 +113,33 @@ impl Block<'_> {
         // Read where it is: all panels but a last one that is not whole.
         let direct = if self.right_as_it_is(p) { columns / wide } else { 0 };
         let copied = columns.div_ceil(wide) - direct;
-        let mut space = Scratch::new(copied * wide * reach + LINE);
-        let panels = aligned(&mut space, copied * wide * reach);
+        // A line between panels: at distances of a power of two they would push each other out of the caches.
+        let size = wide * reach + LINE;
+        let mut space = Scratch::new(copied * size + LINE);
+        let panels = aligned(&mut space, copied * size);
         if copied * reach > 0 {
             let each = if threads == 1 { copied } else { copied.div_ceil(4 * threads) };
             let pack = |(i, to): (usize, &mut [f32])| {
                 let first = (direct + i * each) * wide;
                 let part = (column + first, (each * wide).min(columns - first));
                 // SAFETY: the part lies inside the block, and `to` has whole panels for it.
-                unsafe { pack::right(self.kernel, p.b, part, self.reach, to) };
+                unsafe { pack::right(self.kernel, p.b, part, self.reach, size, to) };
             };
-            let size = each * wide * reach;
             match threads {
-                1 => panels.chunks_mut(size).enumerate().for_each(pack),
-                _ => panels.par_chunks_mut(size).enumerate().for_each(pack),
+                1 => panels.chunks_mut(each * size).enumerate().for_each(pack),
+                _ => panels.par_chunks_mut(each * size).enumerate().for_each(pack),
             }
         }
-        let right = Right { direct, panels, size: wide * reach };
-        let parts = if threads == 1 { 1 } else { 4 * threads };
-        let rows = even(m.div_ceil(parts), ROWS, self.kernel.rows);
+        let right = Right { direct, panels, size };
+        // As many for each thread, and as even as whole tiles allow: all meet at the end of a block.
+        let (tall, high) = (self.kernel.rows, m.div_ceil(self.kernel.rows));
+        let parts = threads * m.div_ceil(threads * ROWS).max((m / threads / FEW).min(4));
+        let edge = |i: usize| (i * high / parts * tall).min(m);
         // SAFETY: the blocks of rows are disjoint, and lie inside the product.
-        let run = |i: usize| unsafe { self.rows(p, (i * rows, rows.min(m - i * rows)), &right) };
+        let run = |i: usize| unsafe { self.rows(p, (edge(i), edge(i + 1) - edge(i)), &right) };
         match threads {
-            1 => (0..m.div_ceil(rows)).for_each(run),
-            _ => (0..m.div_ceil(rows)).into_par_iter().with_max_len(1).for_each(run),
+            1 => (0..parts).for_each(run),
+            _ => (0..parts).into_par_iter().with_max_len(1).for_each(run),
         }
     }
 

@@ -41,27 +41,28 @@ struct Source {
 }
 
 impl Source {
-    /// Copies all to panels of `LINES`.
+    /// Copies all to panels of `LINES`, `size` elements apart.
     ///
     /// # Safety
-    /// The source holds what it says, and `to` `count` lines rounded up to whole panels, times `depth`.
-    unsafe fn panels<const LINES: usize>(self, kernel: MicroKernel, to: &mut [f32]) {
+    /// The source holds what it says, and `to` a panel for each `LINES` lines or part of them, each
+    /// of at least `LINES` times `depth` elements.
+    unsafe fn panels<const LINES: usize>(self, kernel: MicroKernel, size: usize, to: &mut [f32]) {
         let whole = self.count / LINES;
-        let (full, rest) = to.split_at_mut(whole * LINES * self.depth);
+        let (full, rest) = to.split_at_mut(whole * size);
         // SAFETY: what this function asks of its caller.
         unsafe {
             if self.line == 1 {
-                for (i, to) in full.chunks_mut(ABREAST * LINES * self.depth).enumerate() {
-                    self.rows::<LINES>(i * ABREAST * LINES, to);
+                for (i, to) in full.chunks_mut(ABREAST * size).enumerate() {
+                    self.rows::<LINES>(i * ABREAST * LINES, size, to);
                 }
             } else {
-                for (i, to) in full.chunks_exact_mut(LINES * self.depth).enumerate() {
+                for (i, to) in full.chunks_exact_mut(size).enumerate() {
                     self.turned::<LINES>(kernel, i * LINES, to);
                 }
             }
             if self.count > whole * LINES {
                 rest.fill(0.0);
-                for (k, to) in rest.chunks_exact_mut(LINES).enumerate() {
+                for (k, to) in rest.chunks_exact_mut(LINES).enumerate().take(self.depth) {
                     for (l, to) in to.iter_mut().enumerate().take(self.count - whole * LINES) {
                         *to = *self.at(whole * LINES + l, k);
                     }
@@ -76,8 +77,7 @@ impl Source {
     }
 
     /// Some panels from line `first` on, of lines that are neighbours.
-    unsafe fn rows<const LINES: usize>(self, first: usize, to: &mut [f32]) {
-        let size = LINES * self.depth;
+    unsafe fn rows<const LINES: usize>(self, first: usize, size: usize, to: &mut [f32]) {
         let wide = to.len() / size.max(1) * LINES;
         for k in 0..self.depth {
             let mut from = self.at(first, k);
@@ -113,15 +113,15 @@ impl Source {
 
     /// # Safety
     /// As for [`Self::panels`].
-    unsafe fn copy(self, kernel: MicroKernel, lines: usize, to: &mut [f32]) {
+    unsafe fn copy(self, kernel: MicroKernel, lines: usize, size: usize, to: &mut [f32]) {
         // SAFETY: what this function asks of its caller.
         unsafe {
             match lines {
-                4 => self.panels::<4>(kernel, to),
-                6 => self.panels::<6>(kernel, to),
-                12 => self.panels::<12>(kernel, to),
-                16 => self.panels::<16>(kernel, to),
-                32 => self.panels::<32>(kernel, to),
+                4 => self.panels::<4>(kernel, size, to),
+                6 => self.panels::<6>(kernel, size, to),
+                12 => self.panels::<12>(kernel, size, to),
+                16 => self.panels::<16>(kernel, size, to),
+                32 => self.panels::<32>(kernel, size, to),
                 _ => unreachable!("no tile has {lines} lines"),
             }
         }
@@ -142,10 +142,11 @@ pub(super) unsafe fn left(
     let from = a.at(rows.0, k);
     let source = Source { from, line: a.row_stride, step: a.column_stride, count: rows.1, depth };
     // SAFETY: what this function asks of its caller.
-    unsafe { source.copy(kernel, kernel.rows, to) }
+    unsafe { source.copy(kernel, kernel.rows, kernel.rows * depth, to) }
 }
 
-/// Columns and depths (first and how many) of B, in panels of as many columns as a tile has.
+/// Columns and depths (first and how many) of B, in panels of as many columns as a tile has, `size`
+/// elements apart.
 ///
 /// # Safety
 /// As for [`left`].
@@ -154,10 +155,11 @@ pub(super) unsafe fn right(
     b: Matrix<'_>,
     columns: (usize, usize),
     (k, depth): (usize, usize),
+    size: usize,
     to: &mut [f32],
 ) {
     let from = b.at(k, columns.0);
     let source = Source { from, line: b.column_stride, step: b.row_stride, count: columns.1, depth };
     // SAFETY: what this function asks of its caller.
-    unsafe { source.copy(kernel, kernel.columns, to) }
+    unsafe { source.copy(kernel, kernel.columns, size, to) }
 }
