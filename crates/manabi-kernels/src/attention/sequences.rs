@@ -35,7 +35,8 @@ impl Sequences {
             });
             Sequence { rows, picked, keys }
         };
-        Self { all: lengths.iter().map(sequence).collect() }
+        // An empty one has nothing to compute, nor a first row.
+        Self { all: lengths.iter().filter(|length| **length > 0).map(sequence).collect() }
     }
 
     /// All of them.

@@ -110,3 +110,13 @@ fn lengths_that_do_not_add_up_are_refused_with_both_numbers() {
     let message = attention_packed(&var(&[7, 6], 1), 1, &[3, 5]).unwrap_err().to_string();
     assert!(message.contains('8') && message.contains('7'), "{message}");
 }
+
+#[test]
+fn empty_sequences_and_those_of_one_position_are_as_if_alone() {
+    let x = var(&[4, 12], 1);
+    let y = attention_packed(&x, 2, &[0, 1, 0, 3, 0]).unwrap();
+    let values = x.narrow(0, 0, 1).unwrap().narrow(1, 8, 4).unwrap();
+    close("one position attends to itself", &y.narrow(0, 0, 1).unwrap(), &values, 1e-6);
+    let grads = y.sum_all().unwrap().backward().unwrap();
+    assert!(flat(grads.get(&x).unwrap()).iter().all(|v| v.is_finite()));
+}
