@@ -20,7 +20,6 @@ pub mod raw;
 pub mod similar;
 pub mod synthetic;
 pub mod transform;
-mod wide;
 
 pub use augment::AugmentConfig;
 pub use image::{Image, Pixels};

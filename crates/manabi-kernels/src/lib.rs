@@ -22,18 +22,8 @@
 //! | [`memory`] | reuse of large buffers |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-/// Compiles each function several times, for wider vector units, and picks one when the program runs.
-macro_rules! wide {
-    ($($item:item)*) => {$(
-        #[multiversion::multiversion(targets(
-            "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma",
-            "x86_64+avx2+fma",
-            "aarch64+neon"
-        ))]
-        $item
-    )*};
-}
-
+#[macro_use]
+mod wide;
 pub mod activation;
 pub mod attention;
 pub mod conv;

@@ -1,6 +1,6 @@
 //! Gaussian blur, separable, with mirrored edges (torchvision's `gaussian_blur`).
 
-use crate::wide::wide;
+use manabi_kernels::wide;
 
 /// Taps whose weight is a smaller share of the centre's than this are left out: all of them together move no value by
 /// more than `f32` rounds it.

@@ -4,7 +4,9 @@
 //! they run block by block, in the nearest cache, and add up the mean as they go; contrast itself and what follows it
 //! are the next pass. A colour jitter and the grey after it are two passes instead of six.
 
-use crate::{image::luma, wide::wide};
+use manabi_kernels::wide;
+
+use crate::image::luma;
 
 /// One change.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,11 +3,10 @@
 //! Two passes with the weights of [`Axis`]. Down is a sum of whole rows, which vectorises as it stands. Across would
 //! gather single values, so it takes eight rows at once, column by column: one vector holds a column of the eight.
 
+use manabi_kernels::wide;
+
 use super::axis::Axis;
-use crate::{
-    image::{Image, Pixels},
-    wide::wide,
-};
+use crate::image::{Image, Pixels};
 
 /// Rows that go across together.
 const ROWS: usize = 8;

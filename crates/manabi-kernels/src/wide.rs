@@ -2,7 +2,9 @@
 
 /// Compiles each function several times, for wider vector units, and picks one when the program runs.
 ///
-/// Products and sums stay separate in all of them (nothing is fused), so that every machine gives the same bits.
+/// Products and sums stay separate in all of them (nothing is fused), so that every machine gives the same bits. The
+/// crate that uses it depends on `multiversion`, whose attribute it writes.
+#[macro_export]
 macro_rules! wide {
     ($($item:item)*) => {$(
         #[multiversion::multiversion(targets(
@@ -13,4 +15,3 @@ macro_rules! wide {
         $item
     )*};
 }
-pub(crate) use wide;
