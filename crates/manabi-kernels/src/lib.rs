@@ -37,9 +37,12 @@ pub mod memory;
 pub mod norm;
 pub mod optim;
 pub mod pool;
+mod precision;
 pub mod sinkhorn;
 mod storage;
 #[cfg(test)]
 mod testing;
 mod tiles;
 mod vector;
+
+pub use precision::Precision;

@@ -27,7 +27,7 @@ pub struct Teacher<B> {
 impl<B> Teacher<B> {
     /// A copy of the student (`context.student` and the head `projector`), which must exist already.
     pub fn new(context: &BuildContext<B>, projector: &MlpConfig, momentum: f64) -> Result<Self> {
-        let params = Params::new(context.heads.seed(), context.heads.device());
+        let params = Params::new(context.heads.seed(), context.heads.device()).with_compute(context.heads.compute());
         let encoder = (context.factory)(&params.pp("encoder"))?;
         let head = Mlp::new(&params.pp("head.projector"), projector)?;
         params.pp("encoder").load(&context.student.snapshot()?)?;

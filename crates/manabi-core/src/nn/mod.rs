@@ -1,6 +1,7 @@
 //! Layers on `manabi-kernels`, initialised by seed, whose every parameter receives a gradient.
 
 mod batch_norm;
+mod compute;
 mod conv;
 mod layer_norm;
 mod linear;
@@ -11,6 +12,7 @@ mod residual;
 mod transformer;
 
 pub use batch_norm::BatchNorm;
+pub use compute::{Compute, Precision};
 pub use conv::Conv2d;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;

@@ -12,6 +12,7 @@ use std::{
 
 use candle_core::{DType, Device, Shape, Tensor, Var};
 
+use super::Compute;
 use crate::{
     Error, Result,
     rng::{Key, Purpose, hash_name},
@@ -60,6 +61,7 @@ pub struct Params {
     prefix: String,
     seed: u64,
     device: Device,
+    compute: Compute,
 }
 
 impl std::fmt::Debug for Params {
@@ -71,7 +73,23 @@ impl std::fmt::Debug for Params {
 impl Params {
     /// An empty store.
     pub fn new(seed: u64, device: &Device) -> Self {
-        Self { entries: Arc::default(), prefix: String::new(), seed, device: device.clone() }
+        Self {
+            entries: Arc::default(),
+            prefix: String::new(),
+            seed,
+            device: device.clone(),
+            compute: Compute::default(),
+        }
+    }
+
+    /// This store, for layers that compute so; what was built before keeps its way.
+    pub fn with_compute(self, compute: Compute) -> Self {
+        Self { compute, ..self }
+    }
+
+    /// How layers built on this store compute.
+    pub fn compute(&self) -> Compute {
+        self.compute
     }
 
     /// The store's device.
@@ -153,6 +171,7 @@ impl Params {
             prefix: String::new(),
             seed: self.seed,
             device: self.device.clone(),
+            compute: self.compute,
         })
     }
 

@@ -6,6 +6,7 @@ use super::Order;
 use crate::{
     Error, Result,
     method::TrainDefaults,
+    nn::{Compute, Precision},
     optim::{Groups, OptimizerConfig, schedule},
 };
 
@@ -47,6 +48,10 @@ pub struct TrainConfig {
     pub prefetch: usize,
     /// Threads of the loader; 0 to share the threads of the tensor operations.
     pub workers: usize,
+    /// Factors of matrix products: `f32` or `bf16`.
+    pub precision: Precision,
+    /// Compute the inside of blocks again in the backward pass instead of keeping it: less memory, more time.
+    pub recompute: bool,
     /// Optimiser.
     pub optimizer: Option<OptimizerConfig>,
     /// Factors on the learning rate by name prefix.
@@ -73,6 +78,8 @@ impl Default for TrainConfig {
             keep: 1,
             prefetch: 2,
             workers: 0,
+            precision: Precision::F32,
+            recompute: false,
             optimizer: None,
             groups: Groups::default(),
         }
@@ -100,6 +107,9 @@ pub struct Plan {
     pub optimizer: OptimizerConfig,
     /// Factors on the learning rate.
     pub groups: Groups,
+    /// Factors of matrix products.
+    #[serde(default)]
+    pub precision: Precision,
 }
 
 impl TrainConfig {
@@ -129,6 +139,11 @@ impl TrainConfig {
         need((1..=64).contains(&self.prefetch), "prefetch", self.prefetch.to_string(), "1 to 64")?;
         need(self.workers <= 1024, "workers", self.workers.to_string(), "at most 1024")?;
         self.groups.validate()
+    }
+
+    /// How the layers of this run compute.
+    pub fn compute(&self) -> Compute {
+        Compute { precision: self.precision, recompute: self.recompute }
     }
 
     /// The batch for `samples` samples: never more than there are.
@@ -172,6 +187,7 @@ impl TrainConfig {
             clip,
             optimizer,
             groups: self.groups.clone(),
+            precision: self.precision,
         })
     }
 }

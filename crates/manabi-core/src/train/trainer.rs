@@ -58,7 +58,7 @@ impl<'a, M: Modality> Trainer<'a, M> {
         }
         let mut config = setup.config.clone();
         config.validate()?;
-        let params = Params::new(config.seed, &setup.device);
+        let params = Params::new(config.seed, &setup.device).with_compute(config.compute());
         let student = params.pp(ENCODER);
         let encoder = setup.modality.encoder(&student)?;
         if let Some(weights) = &setup.encoder {

@@ -1,3 +1,5 @@
+//! Attention against the formula written out, on masks, lengths and shapes at the edges.
+
 use super::*;
 use crate::testing::{close, finite_differences, flat, same_gradients, var};
 use candle_core::Device;

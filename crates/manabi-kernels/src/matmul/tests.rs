@@ -1,3 +1,5 @@
+//! Products against the formula written out, on random shapes and strides, and their gradients.
+
 use candle_core::{DType, Device, Tensor};
 use proptest::prelude::*;
 
