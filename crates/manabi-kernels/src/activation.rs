@@ -9,4 +9,5 @@ mod softmax;
 
 pub use elementwise::{add_relu, relu};
 pub use gelu::{gelu, gelu_tanh};
+pub(crate) use gelu::{gelu_again, gelu_into};
 pub use softmax::{log_softmax_last, softmax_last};

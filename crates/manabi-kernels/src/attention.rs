@@ -20,7 +20,7 @@ use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Tensor, bail};
 use crate::activation::softmax_last;
 use crate::memory::build;
 use crate::storage::{Forward, check_shape, fast, slice, tensor_like, with};
-use sequences::Sequences;
+pub(crate) use sequences::Sequences;
 
 /// Attention of each position to those that `mask` keeps.
 pub fn attention(qkv: &Tensor, heads: usize, mask: Option<&Tensor>) -> Result<Tensor> {
@@ -29,20 +29,11 @@ pub fn attention(qkv: &Tensor, heads: usize, mask: Option<&Tensor>) -> Result<Te
     if b * t == 0 {
         bail!("attention: empty input {:?}", qkv.dims())
     }
-    if let Some(mask) = mask {
-        check_shape("attention", "the mask", mask, &[b, t])?;
-    }
+    let sequences = sequences("attention", mask, (b, t))?;
     if !fast(&[qkv]) {
         return plain(qkv, heads, mask);
     }
-    let keep = match mask {
-        Some(mask) => {
-            let mask = mask.to_dtype(DType::F32)?;
-            Some(with(&mask, |m| Ok(m.iter().map(|v| *v != 0.0).collect::<Vec<bool>>()))?)
-        }
-        None => None,
-    };
-    let op = Attention { heads, sequences: Sequences::new(&vec![t; b], keep.as_deref()), sums: OnceLock::new() };
+    let op = Attention { heads, sequences, sums: OnceLock::new() };
     qkv.contiguous()?.apply_op1(op)
 }
 
@@ -66,7 +57,7 @@ pub fn attention_packed(qkv: &Tensor, heads: usize, lengths: &[usize]) -> Result
     qkv.contiguous()?.apply_op1(Attention { heads, sequences: Sequences::new(lengths, None), sums: OnceLock::new() })
 }
 
-fn check_heads(width: usize, heads: usize) -> Result<()> {
+pub(crate) fn check_heads(width: usize, heads: usize) -> Result<()> {
     if heads == 0 || width == 0 || !width.is_multiple_of(3 * heads) {
         bail!("attention: {width} features do not divide into queries, keys and values of {heads} heads")
     }
@@ -92,6 +83,36 @@ fn plain(qkv: &Tensor, heads: usize, mask: Option<&Tensor>) -> Result<Tensor> {
         weights = weights.broadcast_mul(mask)?;
     }
     weights.matmul(&v)?.transpose(1, 2)?.contiguous()?.reshape((b, t, heads * d))
+}
+
+/// Which keys `mask` keeps of `b` sequences of `t` positions; all without a mask.
+pub(crate) fn sequences(op: &str, mask: Option<&Tensor>, (b, t): (usize, usize)) -> Result<Sequences> {
+    let Some(mask) = mask else { return Ok(Sequences::new(&vec![t; b], None)) };
+    check_shape(op, "the mask", mask, &[b, t])?;
+    let mask = mask.to_dtype(DType::F32)?;
+    let keep = with(&mask, |m| Ok(m.iter().map(|v| *v != 0.0).collect::<Vec<bool>>()))?;
+    Ok(Sequences::new(&vec![t; b], Some(&keep)))
+}
+
+/// The output (ΣT, D) for qkv (ΣT, 3·D), and the logarithm of Σ e^score of each head and query.
+pub(crate) fn weighted(heads: usize, width: usize, s: &Sequences, qkv: &[f32]) -> Result<(Vec<f32>, Vec<f32>)> {
+    let h = Heads::new(heads, width, qkv.len());
+    let mut sums = vec![0f32; heads * h.rows];
+    // SAFETY: the sequences cover all rows, and each head writes its columns.
+    let y = unsafe { build(h.rows * h.all, |y| forward::run(h, s, qkv, y, &mut sums)) }?;
+    Ok((y, sums))
+}
+
+/// The gradient of qkv, for what [`weighted`] was given and gave, and the gradient of its output.
+pub(crate) fn gradient(
+    heads: usize,
+    width: usize,
+    s: &Sequences,
+    (qkv, y, g, sums): (&[f32], &[f32], &[f32], &[f32]),
+) -> Result<Vec<f32>> {
+    let h = Heads::new(heads, width, qkv.len());
+    // SAFETY: the sequences cover all rows, and each head writes its columns of all three parts.
+    unsafe { build(qkv.len(), |gx| backward::run(h, s, (qkv, y, g, sums), gx)) }
 }
 
 struct Attention {
@@ -138,11 +159,8 @@ impl CustomOp1 for Attention {
         let x = slice(storage, layout, self.name())?;
         let mut shape = layout.dims().to_vec();
         let width = shape.pop().unwrap_or(1);
-        let heads = Heads::new(self.heads, width, x.len());
-        shape.push(heads.all);
-        let mut sums = vec![0f32; self.heads * heads.rows];
-        // SAFETY: the sequences cover all rows, and each head writes its columns.
-        let y = unsafe { build(heads.rows * heads.all, |y| forward::run(heads, &self.sequences, x, y, &mut sums)) }?;
+        shape.push(width / 3);
+        let (y, sums) = weighted(self.heads, width, &self.sequences, x)?;
         // The forward pass runs once for each instance.
         let _ = self.sums.set(sums);
         Ok((CpuStorage::F32(y), shape.into()))
@@ -150,16 +168,9 @@ impl CustomOp1 for Attention {
 
     fn bwd(&self, qkv: &Tensor, y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         let Some(sums) = self.sums.get() else { bail!("attention: backward before forward") };
-        let heads = Heads::new(self.heads, qkv.dims().last().copied().unwrap_or(1), qkv.elem_count());
-        let gx = with(qkv, |x| {
-            with(y, |y| {
-                with(grad, |g| {
-                    let run = |gx: &mut [f32]| backward::run(heads, &self.sequences, (x, y, g, sums), gx);
-                    // SAFETY: the sequences cover all rows, and each head writes its columns of all three parts.
-                    unsafe { build(x.len(), run) }
-                })
-            })
-        })?;
+        let width = qkv.dims().last().copied().unwrap_or(1);
+        let gx =
+            with(qkv, |x| with(y, |y| with(grad, |g| gradient(self.heads, width, &self.sequences, (x, y, g, sums)))))?;
         Ok(Some(tensor_like(gx, qkv)?))
     }
 }

@@ -13,6 +13,7 @@
 //! | [`loss`] | cross-entropy from logits |
 //! | [`linear`], [`matmul`] | matrix products |
 //! | [`attention`] | multi-head self-attention in blocks, with a padding mask or packed sequences |
+//! | [`transformer`] | a Transformer block's two halves, each with its norm and residual as one operation |
 //! | [`logsumexp`] | log Σ exp over all products of rows, without the matrix of products |
 //! | [`covariance`] | column variances and squared covariances in one operation |
 //! | [`sinkhorn`] | a matrix of exponentials scaled to given row and column sums |
@@ -32,6 +33,7 @@ pub mod index;
 pub mod linear;
 pub mod logsumexp;
 pub mod loss;
+mod many;
 pub mod matmul;
 pub mod memory;
 pub mod norm;
@@ -43,6 +45,7 @@ mod storage;
 #[cfg(test)]
 mod testing;
 mod tiles;
+pub mod transformer;
 mod vector;
 
 pub use precision::Precision;

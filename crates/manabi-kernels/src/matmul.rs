@@ -10,7 +10,7 @@ mod micro_kernel;
 mod op;
 mod pack;
 
-pub(crate) use blocked::Start;
+pub(crate) use blocked::{After, Start};
 pub use matrix::Matrix;
 pub use op::matmul;
 
@@ -53,7 +53,7 @@ pub(crate) unsafe fn sgemm_at(
     a.check("the left matrix", m, k)?;
     b.check("the right matrix", k, n)?;
     // SAFETY: the checks cover the operands, the caller C.
-    unsafe { multiply(MicroKernel::best(), &Product { size, a, b, c, row, start }, false) };
+    unsafe { multiply(MicroKernel::best(), &Product { size, a, b, c, row, start, after: None }, false) };
     Ok(())
 }
 
@@ -92,7 +92,7 @@ fn checked(
     {
         bail!("sgemm: {} values to start {n} columns from", values.len())
     }
-    let product = Product { size, a, b, c: Shared::new(c), row, start };
+    let product = Product { size, a, b, c: Shared::new(c), row, start, after: None };
     // SAFETY: the checks above keep every element that the strides reach inside its slice, and `c` is borrowed mutably,
     // so it overlaps neither operand.
     unsafe { multiply(MicroKernel::best(), &product, parallel) };
@@ -114,6 +114,32 @@ pub(crate) fn product_with(
     let start = bias.map_or(Start::Zero, Start::Columns);
     // SAFETY: without `Start::Add` every element is written, and none read.
     unsafe { build(size.0 * size.1, |c| checked(size, a, b, c, size.1, start, true)) }
+}
+
+/// As [`product_with`], and calls `after` once for each part of a row that is done, from the thread that computed it.
+pub(crate) fn product_then(
+    size: (usize, usize, usize),
+    a: Matrix<'_>,
+    b: Matrix<'_>,
+    bias: &[f32],
+    after: After<'_>,
+) -> Result<Vec<f32>> {
+    let (m, n, k) = size;
+    a.check("the left matrix", m, k)?;
+    b.check("the right matrix", k, n)?;
+    let start = match bias {
+        [] => Start::Zero,
+        _ if bias.len() == n => Start::Columns(bias),
+        _ => bail!("sgemm: {} values to start {n} columns from", bias.len()),
+    };
+    let run = |c: &mut [f32]| {
+        let product = Product { size, a, b, c: Shared::new(c), row: n, start, after: Some(after) };
+        // SAFETY: the checks cover the operands and the bias, and `c` has m rows of n elements of its own.
+        unsafe { multiply(MicroKernel::best(), &product, true) };
+        Ok(())
+    };
+    // SAFETY: without `Start::Add` every element is written before `after` reads it.
+    unsafe { build(m * n, run) }
 }
 
 #[cfg(test)]

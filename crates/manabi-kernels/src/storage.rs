@@ -34,6 +34,16 @@ pub(crate) fn with<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> Result<R>) -> R
     }
 }
 
+/// As [`with`], for several contiguous tensors at once.
+pub(crate) fn with_all<R>(tensors: &[Tensor], f: impl FnOnce(&[&[f32]]) -> Result<R>) -> Result<R> {
+    let guards: Vec<_> = tensors.iter().map(Tensor::storage_and_layout).collect();
+    let slices = guards.iter().map(|(storage, layout)| match &**storage {
+        Storage::Cpu(cpu) => slice(cpu, layout, "read"),
+        _ => bail!("a kernel for the CPU was given a tensor on another device"),
+    });
+    f(&slices.collect::<Result<Vec<_>>>()?)
+}
+
 /// A tensor of the shape and on the device of `like`.
 pub(crate) fn tensor_like(values: Vec<f32>, like: &Tensor) -> Result<Tensor> {
     Tensor::from_vec(values, like.shape(), like.device())

@@ -1,10 +1,13 @@
 //! Layer normalisation, Ba et al., arXiv:1607.06450, with a gradient (candle's fused one has none).
 
 use candle_core::Tensor;
-use manabi_kernels::norm::layer_norm;
+use manabi_kernels::{norm::layer_norm, transformer::Norm};
 
 use super::{Init, Params, Role};
 use crate::Result;
+
+/// ViT's.
+const EPS: f64 = 1e-6;
 
 /// Normalises the last dimension.
 #[derive(Debug)]
@@ -25,6 +28,11 @@ impl LayerNorm {
     /// # Shapes
     /// `(…, D)` → the same.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(layer_norm(x, &self.gamma, &self.beta, 1e-6)?)
+        Ok(layer_norm(x, &self.gamma, &self.beta, EPS)?)
+    }
+
+    /// As a part of a fused operation.
+    pub fn fused(&self) -> Norm<'_> {
+        Norm { gamma: &self.gamma, beta: &self.beta, eps: EPS }
     }
 }

@@ -1,10 +1,10 @@
 //! `y = x Wᵀ + b`, PyTorch's layout and default initialisation.
 
 use candle_core::Tensor;
-use manabi_kernels::linear::linear;
+use manabi_kernels::{linear::linear, transformer::Affine};
 
 use super::{Init, Params, Role};
-use crate::Result;
+use crate::{Error, Result};
 
 /// A linear layer: `weight (O, I)`, `bias (O)`.
 #[derive(Debug)]
@@ -31,6 +31,14 @@ impl Linear {
             weight: params.get("weight", (outputs, inputs), weight, Role::Weight)?,
             bias: bias.map(|init| params.get("bias", outputs, init, Role::NoDecay)).transpose()?,
         })
+    }
+
+    /// As a part of a fused operation, which needs a bias.
+    pub fn fused(&self) -> Result<Affine<'_>> {
+        match &self.bias {
+            Some(bias) => Ok(Affine { weight: &self.weight, bias }),
+            None => Err(Error::config("a fused layer needs a bias".to_string())),
+        }
     }
 
     /// # Shapes

@@ -4,7 +4,7 @@
 //! Cost of a block: `12·T·D² + 2·T²·D` multiply-adds a sample.
 
 use candle_core::Tensor;
-use manabi_kernels::{activation::gelu, attention::attention};
+use manabi_kernels::transformer::{AttentionBranch, MlpBranch, add_attention, add_mlp};
 
 use super::{Init, LayerNorm, Linear, Params};
 use crate::{Error, Result};
@@ -26,6 +26,15 @@ struct Block {
     proj: Linear,
     fc1: Linear,
     fc2: Linear,
+}
+
+impl Block {
+    fn forward(&self, x: &Tensor, heads: usize, keep: Option<&Tensor>) -> Result<Tensor> {
+        let [norm1, norm2] = [&self.norms[0], &self.norms[1]].map(LayerNorm::fused);
+        let (qkv, out) = (self.qkv.fused()?, self.proj.fused()?);
+        let x = add_attention(x, &AttentionBranch { norm: norm1, qkv, out, heads, keep })?;
+        Ok(add_mlp(&x, &MlpBranch { norm: norm2, first: self.fc1.fused()?, second: self.fc2.fused()? })?)
+    }
 }
 
 /// A stack of blocks and a last layer norm (`norm`).
@@ -65,10 +74,7 @@ impl Transformer {
     pub fn forward(&self, x: &Tensor, keep: Option<&Tensor>) -> Result<Tensor> {
         let mut x = x.clone();
         for block in &self.blocks {
-            let qkv = block.qkv.forward(&block.norms[0].forward(&x)?)?; // (N, T, 3D)
-            x = (x + block.proj.forward(&attention(&qkv, self.heads, keep)?)?)?;
-            let hidden = gelu(&block.fc1.forward(&block.norms[1].forward(&x)?)?)?; // (N, T, 4D)
-            x = (x + block.fc2.forward(&hidden)?)?;
+            x = block.forward(&x, self.heads, keep)?;
         }
         self.norm.forward(&x)
     }

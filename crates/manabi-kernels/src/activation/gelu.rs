@@ -57,6 +57,16 @@ fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-STEEP * (x + CUBIC * x * x * x)))
 }
 
+/// GELU of a piece.
+pub(crate) fn gelu_into(x: &[f32], y: &mut [f32]) {
+    erf_forward(x, y);
+}
+
+/// GELU of a piece again, into `y`, and its slope times the gradient `g`, in place.
+pub(crate) fn gelu_again(x: &[f32], g: &mut [f32], y: &mut [f32]) {
+    erf_both(x, g, y);
+}
+
 wide! {
     fn erf_forward(x: &[f32], y: &mut [f32]) {
         for (y, &x) in y.iter_mut().zip(x) {
@@ -68,6 +78,14 @@ wide! {
         for ((gx, &x), &g) in gx.iter_mut().zip(x).zip(g) {
             let (below, density) = normal(x);
             *gx = g * (below + x * density);
+        }
+    }
+
+    fn erf_both(x: &[f32], g: &mut [f32], y: &mut [f32]) {
+        for ((y, &x), g) in y.iter_mut().zip(x).zip(g) {
+            let (below, density) = normal(x);
+            *y = x * below;
+            *g *= below + x * density;
         }
     }
 

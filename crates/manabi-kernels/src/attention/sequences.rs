@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// Sequences one after the other, and the keys that each keeps.
-pub(super) struct Sequences {
+pub(crate) struct Sequences {
     all: Vec<Sequence>,
 }
 

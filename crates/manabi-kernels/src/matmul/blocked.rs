@@ -59,7 +59,11 @@ pub(super) struct Product<'a> {
     /// The step from a row of C to the next.
     pub(super) row: usize,
     pub(super) start: Start<'a>,
+    pub(super) after: Option<After<'a>>,
 }
+
+/// What happens to finished elements while they are in the cache: row, first column, and the neighbours in that row.
+pub(crate) type After<'a> = &'a (dyn Fn(usize, usize, &mut [f32]) + Sync);
 
 /// `total` in equal parts of at most `most`, rounded up to `unit`.
 fn even(total: usize, most: usize, unit: usize) -> usize {
@@ -87,6 +91,7 @@ pub(super) unsafe fn multiply(kernel: MicroKernel, p: &Product<'_>, parallel: bo
                 columns: (column, columns.min(n - column)),
                 reach: (first, reach.min(k - first)),
                 start: if first == 0 { p.start } else { Start::Add },
+                after: if first + reach >= k { p.after } else { None },
             };
             // SAFETY: the blocks lie inside the product.
             unsafe { block.run(p, threads) };
@@ -102,6 +107,7 @@ struct Block<'a> {
     /// First, and how many.
     reach: (usize, usize),
     start: Start<'a>,
+    after: Option<After<'a>>,
 }
 
 impl Block<'_> {
@@ -165,6 +171,13 @@ impl Block<'_> {
             let start = if step == 0 { self.start } else { Start::Add };
             // SAFETY: what this function asks of its caller.
             unsafe { self.tiles(p, (row, rows), depth, start, left, right) };
+        }
+        if let Some(after) = self.after {
+            let (column, columns) = self.columns;
+            for row in row..row + rows {
+                // SAFETY: the tiles have written all columns of the block in these rows, which are this task's.
+                after(row, column, unsafe { p.c.at(row * p.row + column, columns) });
+            }
         }
     }
 

@@ -37,7 +37,7 @@ fn product_agrees((m, n, k): (usize, usize, usize), turned: [bool; 2], kind: u8,
     for kernel in MicroKernel::all() {
         let mut results = [before.clone(), before.clone()];
         for (c, parallel) in results.iter_mut().zip([false, true]) {
-            let product = Product { size: (m, n, k), a, b, c: Shared::new(c), row, start };
+            let product = Product { size: (m, n, k), a, b, c: Shared::new(c), row, start, after: None };
             // SAFETY: the vectors have the sizes of the matrices.
             unsafe { multiply(kernel, &product, parallel) };
         }

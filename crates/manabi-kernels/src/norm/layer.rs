@@ -24,12 +24,12 @@ pub fn layer_norm(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result
         let unit = centred.broadcast_div(&(variance + eps)?.sqrt()?)?;
         return unit.broadcast_mul(gamma)?.broadcast_add(beta);
     }
-    let op = LayerNorm { eps: eps as f32, rows: OnceLock::new() };
+    let op = LayerNorm { eps, rows: OnceLock::new() };
     x.contiguous()?.apply_op3(&gamma.contiguous()?, &beta.contiguous()?, op)
 }
 
 struct LayerNorm {
-    eps: f32,
+    eps: f64,
     /// Mean and inverse deviation of each row.
     rows: OnceLock<Vec<(f32, f32)>>,
 }
@@ -53,6 +53,7 @@ wide! {
         x: &[f32],
         gamma: &[f32],
         grad: &[f32],
+        add: &[f32],
         stats: &[(f32, f32)],
         gx: &mut [f32],
         g_gamma: &mut [f32],
@@ -61,7 +62,7 @@ wide! {
         let d = gamma.len();
         let (g_gamma, g_beta) = (&mut g_gamma[..d], &mut g_beta[..d]);
         let rows = x.chunks_exact(d).zip(grad.chunks_exact(d)).zip(gx.chunks_exact_mut(d)).zip(stats);
-        for (((x, g), gx), &(mean, scale)) in rows {
+        for (row, (((x, g), gx), &(mean, scale))) in rows.enumerate() {
             let first = sum_by(d, |i| g[i] * gamma[i]) / d as f32;
             let second = sum_by(d, |i| g[i] * gamma[i] * ((x[i] - mean) * scale)) / d as f32;
             for i in 0..d {
@@ -70,8 +71,52 @@ wide! {
                 g_gamma[i] += g[i] * unit;
                 g_beta[i] += g[i];
             }
+            if let Some(add) = add.get(row * d..(row + 1) * d) {
+                for (gx, add) in gx.iter_mut().zip(add) {
+                    *gx += add;
+                }
+            }
         }
     }
+}
+
+/// Writes the normalised rows; returns mean and inverse deviation of each.
+pub(crate) fn normalize(x: &[f32], gamma: &[f32], beta: &[f32], eps: f64, y: &mut [f32]) -> Vec<(f32, f32)> {
+    let d = gamma.len();
+    let mut stats = vec![(0f32, 0f32); x.len() / d];
+    x.par_chunks(d * ROWS)
+        .zip(y.par_chunks_mut(d * ROWS))
+        .zip(stats.par_chunks_mut(ROWS))
+        .for_each(|((x, y), stats)| forward(x, gamma, beta, eps as f32, y, stats));
+    stats
+}
+
+/// The gradients of input, scale and shift; `add` (nothing, or as long as `x`) is added to the first.
+pub(crate) fn gradients(
+    x: &[f32],
+    gamma: &[f32],
+    g: &[f32],
+    add: &[f32],
+    stats: &[(f32, f32)],
+) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+    let d = gamma.len();
+    let mut sums = vec![0f32; x.len().div_ceil(d * ROWS) * 2 * d];
+    let fill = |gx: &mut [f32]| {
+        let pieces = x.par_chunks(d * ROWS).zip(g.par_chunks(d * ROWS)).zip(gx.par_chunks_mut(d * ROWS));
+        pieces.zip(stats.par_chunks(ROWS)).zip(sums.par_chunks_mut(2 * d)).enumerate().for_each(
+            |(piece, ((((x, g), gx), stats), sums))| {
+                let (g_gamma, g_beta) = sums.split_at_mut(d);
+                let first = piece * d * ROWS;
+                let add = add.get(first..first + x.len()).unwrap_or(&[]);
+                backward(x, gamma, g, add, stats, gx, g_gamma, g_beta);
+            },
+        );
+    };
+    // SAFETY: the chunks cover x, and gx has its length; each row is written whole.
+    let gx = unsafe { built(x.len(), fill) };
+    let mut g_gamma = column_sums(&sums, 2 * d);
+    let g_beta = g_gamma.split_off(d);
+    (gx, g_gamma, g_beta)
 }
 
 impl CustomOp3 for LayerNorm {
@@ -90,16 +135,9 @@ impl CustomOp3 for LayerNorm {
     ) -> Forward {
         let name = self.name();
         let (x, gamma, beta) = (slice(s1, l1, name)?, slice(s2, l2, name)?, slice(s3, l3, name)?);
-        let d = gamma.len();
-        let mut stats = vec![(0f32, 0f32); x.len() / d];
-        let fill = |y: &mut [f32]| {
-            x.par_chunks(d * ROWS)
-                .zip(y.par_chunks_mut(d * ROWS))
-                .zip(stats.par_chunks_mut(ROWS))
-                .for_each(|((x, y), stats)| forward(x, gamma, beta, self.eps, y, stats));
-        };
-        // SAFETY: the chunks cover x, and y has its length; each row is written whole.
-        let y = unsafe { built(x.len(), fill) };
+        let mut stats = Vec::new();
+        // SAFETY: every row is written whole.
+        let y = unsafe { built(x.len(), |y| stats = normalize(x, gamma, beta, self.eps, y)) };
         // The forward pass runs once for each instance.
         let _ = self.rows.set(stats);
         Ok((CpuStorage::F32(y), l1.shape().clone()))
@@ -114,31 +152,8 @@ impl CustomOp3 for LayerNorm {
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let stats = self.rows.get().map_or(&[][..], |rows| rows);
-        let d = gamma.elem_count();
-        let (gx, g_gamma, g_beta) = with(x, |x| {
-            with(gamma, |gamma| {
-                with(grad, |g| {
-                    let pieces = x.len().div_ceil(d * ROWS);
-                    let mut sums = vec![0f32; pieces * 2 * d];
-                    let fill = |gx: &mut [f32]| {
-                        x.par_chunks(d * ROWS)
-                            .zip(g.par_chunks(d * ROWS))
-                            .zip(gx.par_chunks_mut(d * ROWS))
-                            .zip(stats.par_chunks(ROWS))
-                            .zip(sums.par_chunks_mut(2 * d))
-                            .for_each(|((((x, g), gx), stats), sums)| {
-                                let (g_gamma, g_beta) = sums.split_at_mut(d);
-                                backward(x, gamma, g, stats, gx, g_gamma, g_beta);
-                            });
-                    };
-                    // SAFETY: as in the forward pass.
-                    let gx = unsafe { built(x.len(), fill) };
-                    let mut g_gamma = column_sums(&sums, 2 * d);
-                    let g_beta = g_gamma.split_off(d);
-                    Ok((gx, g_gamma, g_beta))
-                })
-            })
-        })?;
+        let (gx, g_gamma, g_beta) =
+            with(x, |x| with(gamma, |gamma| with(grad, |g| Ok(gradients(x, gamma, g, &[], stats)))))?;
         Ok((Some(tensor_like(gx, x)?), Some(tensor_like(g_gamma, gamma)?), Some(tensor_like(g_beta, beta)?)))
     }
 }
