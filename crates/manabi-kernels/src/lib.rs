@@ -20,6 +20,7 @@
 //! | [`index`] | rows by number: gather, embedding, scatter-add; sum, mean, max and softmax by segment |
 //! | [`optim`] | in-place optimiser steps, also on some rows of a table; EMA, norms |
 //! | [`memory`] | reuse of large buffers |
+//! | [`recompute`] | a block whose inside is computed again in the backward pass |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 #[macro_use]
@@ -38,6 +39,7 @@ pub mod norm;
 pub mod optim;
 pub mod pool;
 mod precision;
+pub mod recompute;
 pub mod sinkhorn;
 mod storage;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::{Init, Params, Role};
 use crate::Result;
 
 /// Normalises the last dimension.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct LayerNorm {
     gamma: Tensor,
     beta: Tensor,

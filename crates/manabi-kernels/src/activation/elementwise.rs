@@ -96,10 +96,10 @@ impl CustomOp2 for Relu {
         Ok((CpuStorage::F32(map2(a, b, add_relu_forward)), l1.shape().clone()))
     }
 
-    fn bwd(&self, _: &Tensor, _: &Tensor, y: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(&self, a: &Tensor, b: &Tensor, y: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
         // The same gradient goes both ways.
         let gx = CustomOp1::bwd(self, y, y, grad)?;
-        Ok((gx.clone(), gx))
+        Ok((gx.clone().filter(|_| a.track_op()), gx.filter(|_| b.track_op())))
     }
 }
 

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::{ROWS, column_sums};
 use crate::memory::built;
-use crate::storage::{Forward, check_shape, fast, last_dim, slice, tensor_like, with};
+use crate::storage::{Forward, check_shape, fast, last_dim, slice, tensor_like, wanted, with};
 use crate::vector::sum_by;
 
 /// Normalises the last dimension of `x` (.., D), then scales by `gamma` (D) and shifts by `beta` (D).
@@ -49,17 +49,8 @@ wide! {
         }
     }
 
-    fn backward(
-        x: &[f32],
-        gamma: &[f32],
-        grad: &[f32],
-        stats: &[(f32, f32)],
-        gx: &mut [f32],
-        g_gamma: &mut [f32],
-        g_beta: &mut [f32],
-    ) {
+    fn backward_x(x: &[f32], gamma: &[f32], grad: &[f32], stats: &[(f32, f32)], gx: &mut [f32]) {
         let d = gamma.len();
-        let (g_gamma, g_beta) = (&mut g_gamma[..d], &mut g_beta[..d]);
         let rows = x.chunks_exact(d).zip(grad.chunks_exact(d)).zip(gx.chunks_exact_mut(d)).zip(stats);
         for (((x, g), gx), &(mean, scale)) in rows {
             let first = sum_by(d, |i| g[i] * gamma[i]) / d as f32;
@@ -67,7 +58,16 @@ wide! {
             for i in 0..d {
                 let unit = (x[i] - mean) * scale;
                 gx[i] = scale * (g[i] * gamma[i] - first - unit * second);
-                g_gamma[i] += g[i] * unit;
+            }
+        }
+    }
+
+    fn backward_parameters(x: &[f32], grad: &[f32], stats: &[(f32, f32)], g_gamma: &mut [f32], g_beta: &mut [f32]) {
+        let d = g_gamma.len();
+        let g_beta = &mut g_beta[..d];
+        for ((x, g), &(mean, scale)) in x.chunks_exact(d).zip(grad.chunks_exact(d)).zip(stats) {
+            for i in 0..d {
+                g_gamma[i] += g[i] * ((x[i] - mean) * scale);
                 g_beta[i] += g[i];
             }
         }
@@ -115,31 +115,45 @@ impl CustomOp3 for LayerNorm {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let stats = self.rows.get().map_or(&[][..], |rows| rows);
         let d = gamma.elem_count();
-        let (gx, g_gamma, g_beta) = with(x, |x| {
-            with(gamma, |gamma| {
+        let parameters = gamma.track_op() || beta.track_op();
+        let (gx, g_gamma, g_beta) = with(x, |xs| {
+            with(gamma, |gammas| {
                 with(grad, |g| {
-                    let pieces = x.len().div_ceil(d * ROWS);
-                    let mut sums = vec![0f32; pieces * 2 * d];
-                    let fill = |gx: &mut [f32]| {
-                        x.par_chunks(d * ROWS)
-                            .zip(g.par_chunks(d * ROWS))
-                            .zip(gx.par_chunks_mut(d * ROWS))
-                            .zip(stats.par_chunks(ROWS))
-                            .zip(sums.par_chunks_mut(2 * d))
-                            .for_each(|((((x, g), gx), stats), sums)| {
-                                let (g_gamma, g_beta) = sums.split_at_mut(d);
-                                backward(x, gamma, g, stats, gx, g_gamma, g_beta);
-                            });
+                    let mut sums = vec![0f32; xs.len().div_ceil(d * ROWS) * 2 * d];
+                    // The rows of x, g and their statistics that piece number `piece` is made of.
+                    let rows = |piece: usize| {
+                        let part = piece * d * ROWS..((piece + 1) * d * ROWS).min(xs.len());
+                        (&xs[part.clone()], &g[part], &stats[piece * ROWS..])
                     };
-                    // SAFETY: as in the forward pass.
-                    let gx = unsafe { built(x.len(), fill) };
+                    let add = |piece: usize, sums: &mut [f32]| {
+                        let ((x, g, stats), (g_gamma, g_beta)) = (rows(piece), sums.split_at_mut(d));
+                        backward_parameters(x, g, stats, g_gamma, g_beta);
+                    };
+                    let gx = x.track_op().then(|| {
+                        let fill = |gx: &mut [f32]| {
+                            let pieces = gx.par_chunks_mut(d * ROWS).zip(sums.par_chunks_mut(2 * d)).enumerate();
+                            pieces.for_each(|(piece, (gx, sums))| {
+                                let (x, g, stats) = rows(piece);
+                                backward_x(x, gammas, g, stats, gx);
+                                if parameters {
+                                    add(piece, sums);
+                                }
+                            });
+                        };
+                        // SAFETY: as in the forward pass.
+                        unsafe { built(xs.len(), fill) }
+                    });
+                    if gx.is_none() {
+                        sums.par_chunks_mut(2 * d).enumerate().for_each(|(piece, sums)| add(piece, sums));
+                    }
                     let mut g_gamma = column_sums(&sums, 2 * d);
                     let g_beta = g_gamma.split_off(d);
                     Ok((gx, g_gamma, g_beta))
                 })
             })
         })?;
-        Ok((Some(tensor_like(gx, x)?), Some(tensor_like(g_gamma, gamma)?), Some(tensor_like(g_beta, beta)?)))
+        let gx = gx.map(|values| tensor_like(values, x)).transpose()?;
+        Ok((gx, wanted(g_gamma, gamma)?, wanted(g_beta, beta)?))
     }
 }
 
