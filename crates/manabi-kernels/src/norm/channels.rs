@@ -111,7 +111,7 @@ pub(super) fn backward(
         } else if by_map {
             vec![sums_map((x, y, grad), part, means[0], setting.relu)]
         } else {
-            gather(&sums_block((x, y, grad), part, &spread(&means, s), setting.relu), s)
+            gather(&sums_block((x, y, grad), part, &spread(&means, s), setting.relu), s, channels.len())
         };
         let mut grads = Vec::with_capacity(channels.len());
         let mut terms = Vec::with_capacity(channels.len());
@@ -142,9 +142,9 @@ fn spread<T: Copy>(values: &[T], s: usize) -> Vec<T> {
 }
 
 /// Adds the `s` positions of each channel.
-fn gather(values: &[(f64, f64)], s: usize) -> Vec<(f64, f64)> {
+fn gather(values: &[(f64, f64)], s: usize, channels: usize) -> Vec<(f64, f64)> {
     let add = |a: (f64, f64), b: &(f64, f64)| (a.0 + b.0, a.1 + b.1);
-    values.chunks_exact(s.max(1)).map(|v| v.iter().fold((0.0, 0.0), add)).collect()
+    (0..channels).map(|c| values[c * s..(c + 1) * s].iter().fold((0.0, 0.0), add)).collect()
 }
 
 /// Mean and biased variance of each channel of a part.
@@ -160,7 +160,7 @@ fn moments(x: &[f32], part: Part, channels: usize, count: usize) -> Vec<(f32, f3
     let sums = if channels == 1 && s >= SMALL {
         vec![moments_map(x, part, shift[0])]
     } else {
-        gather(&moments_block(x, part, &spread(&shift, s)), s)
+        gather(&moments_block(x, part, &spread(&shift, s)), s, channels)
     };
     let finish = |(&shift, (sum, squares)): (&f32, (f64, f64))| {
         let mean = sum / count as f64;

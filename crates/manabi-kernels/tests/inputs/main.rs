@@ -74,9 +74,9 @@ fn values(t: &Tensor) -> Vec<f64> {
 fn close(what: &str, ours: &Tensor, exact: &Tensor) {
     assert_eq!(ours.dims(), exact.dims(), "{what}: shapes differ");
     let (ours, exact) = (values(ours), values(exact));
-    let scale = exact.iter().fold(1f64, |m, v| m.max(v.abs()));
+    let scale = exact.iter().filter(|v| v.is_finite()).fold(1f64, |m, v| m.max(v.abs()));
     for (i, (a, b)) in ours.iter().zip(&exact).enumerate() {
-        assert!((a - b).abs() <= 1e-4 * scale, "{what}: element {i} is {a}, expected {b}");
+        assert!(a == b || (a - b).abs() <= 1e-4 * scale, "{what}: element {i} is {a}, expected {b}");
     }
 }
 
@@ -116,7 +116,8 @@ fn agrees(f: &Function, s: Sizes, seed: u64) {
             for (i, (g, g64)) in grads.iter().zip(&grads64).enumerate() {
                 match (g, g64) {
                     (Some(g), Some(g64)) => close(&format!("{what}, gradient {i}"), g, g64),
-                    (g, g64) => assert_eq!(g.is_some(), g64.is_some(), "{what}: gradient {i}"),
+                    // Of two empty tensors candle's sum is the first.
+                    (g, g64) => assert!(g.is_some() == g64.is_some() || y.elem_count() == 0, "{what}: gradient {i}"),
                 }
             }
         }
@@ -135,7 +136,7 @@ fn agrees(f: &Function, s: Sizes, seed: u64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn any_size_and_any_strides_give_the_result_in_f64_or_an_error_with_the_sizes(
