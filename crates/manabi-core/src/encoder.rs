@@ -9,6 +9,8 @@ use crate::{Result, nn::Params};
 pub enum Mode {
     /// Batch statistics, running statistics updated, dropout on.
     Train,
+    /// As `Train`, for a block that is computed again in the backward pass: running statistics have been updated.
+    Again,
     /// Running statistics, dropout off: the same row gives the same features in any batch.
     Eval,
 }

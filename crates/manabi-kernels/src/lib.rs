@@ -21,6 +21,7 @@
 //! | [`index`] | rows by number: gather, embedding, scatter-add; sum, mean, max and softmax by segment |
 //! | [`optim`] | in-place optimiser steps, also on some rows of a table; EMA, norms |
 //! | [`memory`] | reuse of large buffers |
+//! | [`recompute`] | a block whose inside is computed again in the backward pass |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 #[macro_use]
@@ -30,6 +31,7 @@ pub mod attention;
 pub mod conv;
 pub mod covariance;
 pub mod index;
+mod join;
 pub mod linear;
 pub mod logsumexp;
 pub mod loss;
@@ -40,6 +42,7 @@ pub mod norm;
 pub mod optim;
 pub mod pool;
 mod precision;
+pub mod recompute;
 pub mod sinkhorn;
 mod storage;
 #[cfg(test)]

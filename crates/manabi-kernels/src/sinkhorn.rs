@@ -86,7 +86,8 @@ wide! {
             let own = max(s);
             let factor = exp((own - top) * inverse);
             for ((s, q), sum) in s.iter().zip(q).zip(&mut *sums) {
-                *q = exp((s - own) * inverse);
+                // The exponential ends above zero, and the rounds would raise what it leaves.
+                *q = if *s == f32::NEG_INFINITY && own > *s { 0.0 } else { exp((s - own) * inverse) };
                 *sum += *q * factor;
             }
         }

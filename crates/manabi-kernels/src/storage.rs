@@ -49,6 +49,11 @@ pub(crate) fn tensor_like(values: Vec<f32>, like: &Tensor) -> Result<Tensor> {
     Tensor::from_vec(values, like.shape(), like.device())
 }
 
+/// The gradient of `of`, if it needs one.
+pub(crate) fn wanted(values: Vec<f32>, of: &Tensor) -> Result<Option<Tensor>> {
+    of.track_op().then(|| tensor_like(values, of)).transpose()
+}
+
 /// Fails unless `tensor` has `expected` as its shape.
 pub(crate) fn check_shape(op: &str, what: &str, tensor: &Tensor, expected: &[usize]) -> Result<()> {
     if tensor.dims() != expected {

@@ -13,7 +13,7 @@ const EPS: f64 = 1e-5;
 const MOMENTUM: f64 = 0.1;
 
 /// Batch normalisation over channels of `(N, C, H, W)` or `(N, C)`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct BatchNorm {
     gamma: Tensor,
     beta: Tensor,
@@ -48,8 +48,11 @@ impl BatchNorm {
     /// `(N, C, …)` → the same.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         match mode {
-            Mode::Train => {
+            Mode::Train | Mode::Again => {
                 let (y, stats) = batch_norm(x, &self.gamma, &self.beta, EPS, self.relu)?;
+                if mode == Mode::Again {
+                    return Ok(y);
+                }
                 let unbias = stats.count as f64 / stats.count.saturating_sub(1).max(1) as f64;
                 blend(&self.mean, &stats.mean, 1.0)?;
                 blend(&self.var, &stats.var, unbias)?;

@@ -7,7 +7,7 @@ use super::{Init, Params, Role};
 use crate::Result;
 
 /// A square convolution: `weight (O, I, K, K)`, padding `K / 2` unless it is a patch embedding.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Conv2d {
     weight: Tensor,
     bias: Option<Tensor>,

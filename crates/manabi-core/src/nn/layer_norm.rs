@@ -10,7 +10,7 @@ use crate::Result;
 const EPS: f64 = 1e-6;
 
 /// Normalises the last dimension.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct LayerNorm {
     gamma: Tensor,
     beta: Tensor,

@@ -7,7 +7,7 @@ use super::{Init, Params, Role};
 use crate::{Error, Result};
 
 /// A linear layer: `weight (O, I)`, `bias (O)`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Linear {
     weight: Tensor,
     bias: Option<Tensor>,

@@ -8,6 +8,7 @@ mod linear;
 mod mlp;
 mod params;
 mod positions;
+mod recompute;
 mod residual;
 mod transformer;
 

@@ -4,11 +4,11 @@
 use candle_core::Tensor;
 use manabi_kernels::activation::add_relu;
 
-use super::{BatchNorm, Conv2d, Params};
+use super::{BatchNorm, Conv2d, Params, recompute::recompute};
 use crate::{Result, encoder::Mode};
 
 /// The shortcut: the identity, or a strided 1 × 1 convolution where the shape changes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Shortcut(Option<(Conv2d, BatchNorm)>);
 
 impl Shortcut {
@@ -37,11 +37,12 @@ pub trait Residual: Send {
 }
 
 /// Two 3 × 3 convolutions (ResNet-18/34).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct BasicBlock {
     convs: [Conv2d; 2],
     norms: [BatchNorm; 2],
     shortcut: Shortcut,
+    recompute: bool,
 }
 
 impl BasicBlock {
@@ -54,24 +55,31 @@ impl BasicBlock {
             ],
             norms: [BatchNorm::relu(&params.pp("bn1"), outputs)?, BatchNorm::new(&params.pp("bn2"), outputs)?],
             shortcut: Shortcut::new(params, inputs, outputs, stride)?,
+            recompute: params.compute().recompute,
         })
     }
-}
 
-impl Residual for BasicBlock {
-    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+    fn kept(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         let y = self.norms[0].forward(&self.convs[0].forward(x)?, mode)?;
         let y = self.norms[1].forward(&self.convs[1].forward(&y)?, mode)?;
         Ok(add_relu(&y, &self.shortcut.forward(x, mode)?)?)
     }
 }
 
+impl Residual for BasicBlock {
+    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        let block = self.clone();
+        recompute(self.recompute, x, mode, move |x, mode| block.kept(x, mode))
+    }
+}
+
 /// 1 × 1, 3 × 3, 1 × 1 with expansion 4 (ResNet-50; the stride sits on the 3 × 3, as in torchvision).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Bottleneck {
     convs: [Conv2d; 3],
     norms: [BatchNorm; 3],
     shortcut: Shortcut,
+    recompute: bool,
 }
 
 impl Bottleneck {
@@ -90,16 +98,22 @@ impl Bottleneck {
                 BatchNorm::new(&params.pp("bn3"), outputs)?,
             ],
             shortcut: Shortcut::new(params, inputs, outputs, stride)?,
+            recompute: params.compute().recompute,
         })
     }
-}
 
-impl Residual for Bottleneck {
-    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+    fn kept(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         let mut y = x.clone();
         for (conv, norm) in self.convs.iter().zip(&self.norms) {
             y = norm.forward(&conv.forward(&y)?, mode)?;
         }
         Ok(add_relu(&y, &self.shortcut.forward(x, mode)?)?)
+    }
+}
+
+impl Residual for Bottleneck {
+    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        let block = self.clone();
+        recompute(self.recompute, x, mode, move |x, mode| block.kept(x, mode))
     }
 }

@@ -6,8 +6,8 @@
 use candle_core::Tensor;
 use manabi_kernels::transformer::{AttentionBranch, MlpBranch, add_attention, add_mlp};
 
-use super::{Init, LayerNorm, Linear, Params};
-use crate::{Error, Result};
+use super::{Init, LayerNorm, Linear, Params, recompute::recompute};
+use crate::{Error, Result, encoder::Mode};
 
 /// Depth, width and heads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,7 @@ pub struct TransformerConfig {
     pub heads: usize,
 }
 
+#[derive(Clone)]
 struct Block {
     norms: [LayerNorm; 2],
     qkv: Linear,
@@ -42,6 +43,7 @@ pub struct Transformer {
     blocks: Vec<Block>,
     norm: LayerNorm,
     heads: usize,
+    recompute: bool,
 }
 
 impl Transformer {
@@ -64,7 +66,12 @@ impl Transformer {
                 })
             })
             .collect::<Result<_>>()?;
-        Ok(Self { blocks, norm: LayerNorm::new(&params.pp("norm"), dim)?, heads })
+        Ok(Self {
+            blocks,
+            norm: LayerNorm::new(&params.pp("norm"), dim)?,
+            heads,
+            recompute: params.compute().recompute,
+        })
     }
 
     /// `keep (N, T)`: 1 for tokens, 0 for padding.
@@ -74,8 +81,18 @@ impl Transformer {
     pub fn forward(&self, x: &Tensor, keep: Option<&Tensor>) -> Result<Tensor> {
         let mut x = x.clone();
         for block in &self.blocks {
-            x = block.forward(&x, self.heads, keep)?;
+            let (block, heads, keep) = (block.clone(), self.heads, keep.cloned());
+            x = recompute(self.recompute, &x, Mode::Train, move |x, _| block.forward(x, heads, keep.as_ref()))?;
         }
         self.norm.forward(&x)
+    }
+}
+
+impl Block {
+    fn forward(&self, x: &Tensor, heads: usize, keep: Option<&Tensor>) -> Result<Tensor> {
+        let qkv = self.qkv.forward(&self.norms[0].forward(x)?)?; // (N, T, 3D)
+        let x = (x + self.proj.forward(&attention(&qkv, heads, keep)?)?)?;
+        let hidden = gelu(&self.fc1.forward(&self.norms[1].forward(&x)?)?)?; // (N, T, 4D)
+        Ok((&x + self.fc2.forward(&hidden)?)?)
     }
 }

@@ -11,8 +11,9 @@ use crate::storage::{Forward, PIECE, check_shape, fast, slice, tensor_like, with
 /// max(x, 0), with derivative 0 at 0.
 pub fn relu(x: &Tensor) -> Result<Tensor> {
     if !fast(&[x]) {
-        // Not candle's own, whose derivative at 0 is 1.
-        return x * x.gt(&x.zeros_like()?)?.to_dtype(x.dtype())?;
+        // Not candle's own, whose derivative at 0 is 1. NaN is not below zero either.
+        let zeros = x.zeros_like()?;
+        return x.le(&zeros)?.where_cond(&zeros, x);
     }
     x.contiguous()?.apply_op1(Relu)
 }
@@ -96,10 +97,10 @@ impl CustomOp2 for Relu {
         Ok((CpuStorage::F32(map2(a, b, add_relu_forward)), l1.shape().clone()))
     }
 
-    fn bwd(&self, _: &Tensor, _: &Tensor, y: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(&self, a: &Tensor, b: &Tensor, y: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
         // The same gradient goes both ways.
         let gx = CustomOp1::bwd(self, y, y, grad)?;
-        Ok((gx.clone(), gx))
+        Ok((gx.clone().filter(|_| a.track_op()), gx.filter(|_| b.track_op())))
     }
 }
 

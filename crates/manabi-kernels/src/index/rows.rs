@@ -27,7 +27,7 @@ pub(super) fn pick(op: &str, x: &Tensor, ids: &[u32]) -> Result<Tensor> {
     let (rows, d) = x.dims2()?;
     check_ids(op, ids, rows, "row")?;
     if !fast(&[x]) || d == 0 {
-        return x.index_select(&Tensor::new(ids, x.device())?, 0);
+        return x.contiguous()?.index_select(&Tensor::new(ids, x.device())?, 0);
     }
     x.contiguous()?.apply_op1(Gather { ids: ids.into() })
 }

@@ -21,7 +21,7 @@ pub fn scatter_add_rows(base: &Tensor, ids: &[u32], rows: &Tensor) -> Result<Ten
         return Ok(base.clone());
     }
     if !fast(&[base, rows]) {
-        return base.index_add(&Tensor::new(ids, base.device())?, rows, 0);
+        return base.contiguous()?.index_add(&Tensor::new(ids, base.device())?, &rows.contiguous()?, 0);
     }
     base.contiguous()?.apply_op2(&rows.contiguous()?, ScatterAdd { ids: ids.into() })
 }

@@ -61,7 +61,7 @@ fn plain_sum(x: &Tensor, segments: &[u32], count: usize) -> Result<Tensor> {
     if zeros.elem_count() == 0 || segments.is_empty() {
         return Ok(zeros);
     }
-    zeros.index_add(&Tensor::new(segments, x.device())?, x, 0)
+    zeros.index_add(&Tensor::new(segments, x.device())?, &x.contiguous()?, 0)
 }
 
 struct SegmentSum {

@@ -10,7 +10,7 @@ use candle_core::{CpuStorage, CustomOp3, Layout, Result, Tensor, bail};
 
 use super::channels::{self, Dims, Setting};
 use crate::memory::built;
-use crate::storage::{Forward, check_shape, fast, slice, tensor_like, with};
+use crate::storage::{Forward, check_shape, fast, slice, tensor_like, wanted, with};
 
 /// Statistics of one batch, without gradient.
 #[derive(Clone, Debug)]
@@ -150,23 +150,29 @@ impl CustomOp3 for BatchNorm {
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let Some((mean, var)) = self.stats.get() else { bail!("batch_norm: backward before forward") };
+        // Constant statistics pass nothing on: then the sums are the parameters' alone.
+        let sums = gamma.track_op() || beta.track_op() || !self.fixed;
         let (gx, g_gamma, g_beta) = with(x, |xs| {
             with(y, |y| {
                 with(grad, |g| {
                     with(gamma, |gamma| {
                         let setting = self.setting(gamma, &[]);
                         let mut grads = (Vec::new(), Vec::new());
-                        let fill = |gx: &mut [f32]| {
-                            grads = channels::backward((xs, y, g), (mean, var), setting, gx);
+                        let mut run = |gx: Option<&mut [f32]>| {
+                            grads = channels::backward((xs, y, g), (mean, var), setting, sums, gx)
                         };
                         // SAFETY: as in the forward pass.
-                        let gx = unsafe { built(xs.len(), fill) };
+                        let gx = x.track_op().then(|| unsafe { built(xs.len(), |gx| run(Some(gx))) });
+                        if gx.is_none() {
+                            run(None);
+                        }
                         Ok((gx, grads.0, grads.1))
                     })
                 })
             })
         })?;
-        Ok((Some(tensor_like(gx, x)?), Some(tensor_like(g_gamma, gamma)?), Some(tensor_like(g_beta, beta)?)))
+        let gx = gx.map(|values| tensor_like(values, x)).transpose()?;
+        Ok((gx, wanted(g_gamma, gamma)?, wanted(g_beta, beta)?))
     }
 }
 

@@ -89,24 +89,29 @@ pub(super) fn forward(x: &[f32], setting: Setting<'_>, y: &mut [f32]) -> (Vec<f3
     (0..setting.dims.tasks()).into_par_iter().flat_map_iter(per_task).unzip()
 }
 
-/// Writes the gradient of x to `gx` and returns those of gamma and beta; `y` is the output.
+/// Writes the gradient of x to `gx`, if it is wanted, and returns those of gamma and beta; `y` is the output.
+///
+/// Without `sums`, which constant statistics do not need, the latter are zero.
 pub(super) fn backward(
     (x, y, grad): (&[f32], &[f32], &[f32]),
     (mean, var): (&[f32], &[f32]),
     setting: Setting<'_>,
-    gx: &mut [f32],
+    sums: bool,
+    gx: Option<&mut [f32]>,
 ) -> (Vec<f32>, Vec<f32>) {
     let Dims { n, s, .. } = setting.dims;
     let count = (n * s) as f64;
-    let out = Shared::new(gx);
+    let out = gx.map(Shared::new);
     let per_task = |task: usize| {
         let (channels, part) = setting.dims.part(task);
         let means: Vec<f32> = channels.clone().map(|c| mean[c]).collect();
         let by_map = channels.len() == 1 && s >= SMALL;
-        let sums = if by_map {
+        let sums = if !sums {
+            vec![(0.0, 0.0); channels.len()]
+        } else if by_map {
             vec![sums_map((x, y, grad), part, means[0], setting.relu)]
         } else {
-            gather(&sums_block((x, y, grad), part, &spread(&means, s), setting.relu), s)
+            gather(&sums_block((x, y, grad), part, &spread(&means, s), setting.relu), s, channels.len())
         };
         let mut grads = Vec::with_capacity(channels.len());
         let mut terms = Vec::with_capacity(channels.len());
@@ -121,10 +126,10 @@ pub(super) fn backward(
             terms.push((mean[c], k as f32, through_mean as f32, through_var as f32));
             grads.push(((product * scale) as f32, sum as f32));
         }
-        if by_map {
-            gradient_map((x, y, grad), part, terms[0], setting.relu, out);
-        } else {
-            gradient_block((x, y, grad), part, &spread(&terms, s), setting.relu, out);
+        match out {
+            Some(out) if by_map => gradient_map((x, y, grad), part, terms[0], setting.relu, out),
+            Some(out) => gradient_block((x, y, grad), part, &spread(&terms, s), setting.relu, out),
+            None => (),
         }
         grads
     };
@@ -137,9 +142,9 @@ fn spread<T: Copy>(values: &[T], s: usize) -> Vec<T> {
 }
 
 /// Adds the `s` positions of each channel.
-fn gather(values: &[(f64, f64)], s: usize) -> Vec<(f64, f64)> {
+fn gather(values: &[(f64, f64)], s: usize, channels: usize) -> Vec<(f64, f64)> {
     let add = |a: (f64, f64), b: &(f64, f64)| (a.0 + b.0, a.1 + b.1);
-    values.chunks_exact(s.max(1)).map(|v| v.iter().fold((0.0, 0.0), add)).collect()
+    (0..channels).map(|c| values[c * s..(c + 1) * s].iter().fold((0.0, 0.0), add)).collect()
 }
 
 /// Mean and biased variance of each channel of a part.
@@ -155,11 +160,13 @@ fn moments(x: &[f32], part: Part, channels: usize, count: usize) -> Vec<(f32, f3
     let sums = if channels == 1 && s >= SMALL {
         vec![moments_map(x, part, shift[0])]
     } else {
-        gather(&moments_block(x, part, &spread(&shift, s)), s)
+        gather(&moments_block(x, part, &spread(&shift, s)), s, channels)
     };
     let finish = |(&shift, (sum, squares)): (&f32, (f64, f64))| {
         let mean = sum / count as f64;
-        ((f64::from(shift) + mean) as f32, (squares / count as f64 - mean * mean).max(0.0) as f32)
+        let variance = squares / count as f64 - mean * mean;
+        // Not `max`, behind which NaN would be 0.
+        ((f64::from(shift) + mean) as f32, if variance < 0.0 { 0.0 } else { variance as f32 })
     };
     shift.iter().zip(sums).map(finish).collect()
 }

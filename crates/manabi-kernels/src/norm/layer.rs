@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::{ROWS, column_sums};
 use crate::memory::built;
-use crate::storage::{Forward, check_shape, fast, last_dim, slice, tensor_like, with};
+use crate::storage::{Forward, check_shape, fast, last_dim, slice, tensor_like, wanted, with};
 use crate::vector::sum_by;
 
 /// Normalises the last dimension of `x` (.., D), then scales by `gamma` (D) and shifts by `beta` (D).
@@ -49,18 +49,8 @@ wide! {
         }
     }
 
-    fn backward(
-        x: &[f32],
-        gamma: &[f32],
-        grad: &[f32],
-        add: &[f32],
-        stats: &[(f32, f32)],
-        gx: &mut [f32],
-        g_gamma: &mut [f32],
-        g_beta: &mut [f32],
-    ) {
+    fn backward_x(x: &[f32], gamma: &[f32], grad: &[f32], add: &[f32], stats: &[(f32, f32)], gx: &mut [f32]) {
         let d = gamma.len();
-        let (g_gamma, g_beta) = (&mut g_gamma[..d], &mut g_beta[..d]);
         let rows = x.chunks_exact(d).zip(grad.chunks_exact(d)).zip(gx.chunks_exact_mut(d)).zip(stats);
         for (row, (((x, g), gx), &(mean, scale))) in rows.enumerate() {
             let first = sum_by(d, |i| g[i] * gamma[i]) / d as f32;
@@ -68,13 +58,22 @@ wide! {
             for i in 0..d {
                 let unit = (x[i] - mean) * scale;
                 gx[i] = scale * (g[i] * gamma[i] - first - unit * second);
-                g_gamma[i] += g[i] * unit;
-                g_beta[i] += g[i];
             }
             if let Some(add) = add.get(row * d..(row + 1) * d) {
                 for (gx, add) in gx.iter_mut().zip(add) {
                     *gx += add;
                 }
+            }
+        }
+    }
+
+    fn backward_parameters(x: &[f32], grad: &[f32], stats: &[(f32, f32)], g_gamma: &mut [f32], g_beta: &mut [f32]) {
+        let d = g_gamma.len();
+        let g_beta = &mut g_beta[..d];
+        for ((x, g), &(mean, scale)) in x.chunks_exact(d).zip(grad.chunks_exact(d)).zip(stats) {
+            for i in 0..d {
+                g_gamma[i] += g[i] * ((x[i] - mean) * scale);
+                g_beta[i] += g[i];
             }
         }
     }
@@ -91,29 +90,48 @@ pub(crate) fn normalize(x: &[f32], gamma: &[f32], beta: &[f32], eps: f64, y: &mu
     stats
 }
 
-/// The gradients of input, scale and shift; `add` (nothing, or as long as `x`) is added to the first.
+/// What a gradient is for, beside the parameters.
+#[derive(Clone, Copy)]
+pub(crate) enum For<'a> {
+    /// Nothing: the input needs none.
+    Parameters,
+    /// The input, and what is added to its gradient (nothing, or as long as the input).
+    Input(&'a [f32]),
+}
+
+/// The gradients of the input where wanted, of scale and shift.
 pub(crate) fn gradients(
     x: &[f32],
     gamma: &[f32],
     g: &[f32],
-    add: &[f32],
     stats: &[(f32, f32)],
-) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+    wanted: For<'_>,
+) -> (Option<Vec<f32>>, Vec<f32>, Vec<f32>) {
     let d = gamma.len();
     let mut sums = vec![0f32; x.len().div_ceil(d * ROWS) * 2 * d];
-    let fill = |gx: &mut [f32]| {
-        let pieces = x.par_chunks(d * ROWS).zip(g.par_chunks(d * ROWS)).zip(gx.par_chunks_mut(d * ROWS));
-        pieces.zip(stats.par_chunks(ROWS)).zip(sums.par_chunks_mut(2 * d)).enumerate().for_each(
-            |(piece, ((((x, g), gx), stats), sums))| {
-                let (g_gamma, g_beta) = sums.split_at_mut(d);
-                let first = piece * d * ROWS;
-                let add = add.get(first..first + x.len()).unwrap_or(&[]);
-                backward(x, gamma, g, add, stats, gx, g_gamma, g_beta);
-            },
-        );
+    let part = |piece: usize| piece * d * ROWS..((piece + 1) * d * ROWS).min(x.len());
+    let parameters = |piece: usize, sums: &mut [f32]| {
+        let (g_gamma, g_beta) = sums.split_at_mut(d);
+        backward_parameters(&x[part(piece)], &g[part(piece)], &stats[piece * ROWS..], g_gamma, g_beta);
     };
-    // SAFETY: the chunks cover x, and gx has its length; each row is written whole.
-    let gx = unsafe { built(x.len(), fill) };
+    let gx = match wanted {
+        For::Parameters => {
+            sums.par_chunks_mut(2 * d).enumerate().for_each(|(piece, sums)| parameters(piece, sums));
+            None
+        }
+        For::Input(add) => {
+            let fill = |gx: &mut [f32]| {
+                let pieces = gx.par_chunks_mut(d * ROWS).zip(sums.par_chunks_mut(2 * d)).enumerate();
+                pieces.for_each(|(piece, (gx, sums))| {
+                    let add = add.get(part(piece)).unwrap_or(&[]);
+                    backward_x(&x[part(piece)], gamma, &g[part(piece)], add, &stats[piece * ROWS..], gx);
+                    parameters(piece, sums);
+                });
+            };
+            // SAFETY: the chunks cover gx, and each row is written whole.
+            Some(unsafe { built(x.len(), fill) })
+        }
+    };
     let mut g_gamma = column_sums(&sums, 2 * d);
     let g_beta = g_gamma.split_off(d);
     (gx, g_gamma, g_beta)
@@ -152,9 +170,11 @@ impl CustomOp3 for LayerNorm {
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let stats = self.rows.get().map_or(&[][..], |rows| rows);
+        let needs = if x.track_op() { For::Input(&[]) } else { For::Parameters };
         let (gx, g_gamma, g_beta) =
-            with(x, |x| with(gamma, |gamma| with(grad, |g| Ok(gradients(x, gamma, g, &[], stats)))))?;
-        Ok((Some(tensor_like(gx, x)?), Some(tensor_like(g_gamma, gamma)?), Some(tensor_like(g_beta, beta)?)))
+            with(x, |x| with(gamma, |gamma| with(grad, |g| Ok(gradients(x, gamma, g, stats, needs)))))?;
+        let gx = gx.map(|values| tensor_like(values, x)).transpose()?;
+        Ok((gx, wanted(g_gamma, gamma)?, wanted(g_beta, beta)?))
     }
 }
 

@@ -42,7 +42,7 @@ impl Side {
     /// The pixels of the padded map that are number `tap` of each window.
     fn tap(&self, tap: usize, x: &Tensor, dim: usize) -> Result<Tensor> {
         let ids: Vec<u32> = (0..self.out).map(|i| (tap + i * self.stride) as u32).collect();
-        x.index_select(&Tensor::new(&ids[..], x.device())?, dim)
+        x.contiguous()?.index_select(&Tensor::new(&ids[..], x.device())?, dim)
     }
 }
 
@@ -93,14 +93,18 @@ impl Windows {
         Ok((n, c, self.y.out, self.x.out))
     }
 
-    /// Pads the maps below their lowest element, so that padding never ties with one and takes a share of its gradient.
+    /// Pads the maps with minus infinity, which no element is below.
     pub(super) fn pad(&self, x: &Tensor) -> Result<Tensor> {
-        if self.y.padding + self.x.padding == 0 || x.elem_count() == 0 {
-            return Ok(x.clone());
-        }
-        let lowest = (x.flatten_all()?.min(0)?.detach() - 1.0)?;
-        let padded = x.broadcast_sub(&lowest)?.pad_with_zeros(2, self.y.padding, self.y.padding)?;
-        padded.pad_with_zeros(3, self.x.padding, self.x.padding)?.broadcast_add(&lowest)
+        let pad = |x: Tensor, dim: usize, size: usize| {
+            if size == 0 {
+                return Ok(x);
+            }
+            let mut dims = x.dims().to_vec();
+            dims[dim] = size;
+            let edge = Tensor::full(f32::NEG_INFINITY, dims, x.device())?.to_dtype(x.dtype())?;
+            Tensor::cat(&[&edge, &x, &edge], dim)
+        };
+        pad(pad(x.clone(), 2, self.y.padding)?, 3, self.x.padding)
     }
 
     /// Combines, over all taps of the kernel, the maps that hold that tap of every window of the padded maps `x`.

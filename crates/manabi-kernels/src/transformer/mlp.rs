@@ -9,7 +9,7 @@ use crate::activation::{gelu, gelu_again, gelu_into};
 use crate::many::{Fused, Gradients, apply};
 use crate::matmul::{Matrix, product, product_then};
 use crate::memory::Scratch;
-use crate::norm::{layer_norm_gradients, normalize_layer};
+use crate::norm::{For, layer_norm_gradients, normalize_layer};
 use crate::storage::{Shared, fast, last_dim, with, with_all};
 
 /// Parameters of the multi-layer perceptron, D → H → D.
@@ -104,7 +104,7 @@ impl Mlp {
         normalize_layer(x, p[GAMMA], p[BETA], self.eps, &mut normal);
         let [g_first, g_first_bias] = affine_gradients(parameters, FIRST, &normal, &g_hidden)?;
         let g_normal = product((rows, d, hidden), Matrix::rows(&g_hidden, hidden), Matrix::rows(p[FIRST], d))?;
-        let (gx, g_gamma, g_beta) = layer_norm_gradients(x, p[GAMMA], &g_normal, g, &kept.stats);
-        Ok((Some(gx), vec![Some(g_gamma), Some(g_beta), g_first, g_first_bias, g_second, g_second_bias]))
+        let (gx, g_gamma, g_beta) = layer_norm_gradients(x, p[GAMMA], &g_normal, &kept.stats, For::Input(g));
+        Ok((gx, vec![Some(g_gamma), Some(g_beta), g_first, g_first_bias, g_second, g_second_bias]))
     }
 }

@@ -22,6 +22,14 @@ pub fn peak_memory() -> Option<u64> {
     kibibytes(&read_field("/proc/self/status", "VmHWM")?)
 }
 
+/// The pages that the system has mapped for this process so far without reading them from a disk (minor faults);
+/// Linux only.
+pub fn page_faults() -> Option<u64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // After the program's name, which stands in brackets and may hold anything, they are the eighth.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(7)?.parse().ok()
+}
+
 fn read_field(path: &str, field: &str) -> Option<String> {
     let text = std::fs::read_to_string(path).ok()?;
     let line = text.lines().find(|l| l.starts_with(field))?;
@@ -66,5 +74,16 @@ mod tests {
     #[test]
     fn the_machine_has_at_least_one_core() {
         assert!(machine().cores >= 1);
+    }
+
+    #[test]
+    fn touching_fresh_pages_is_counted_where_the_system_counts() {
+        let Some(before) = page_faults() else { return };
+        // Without a file behind them, one page apart, and too many to lie in memory that was freed before.
+        let pages = vec![1u8; 64 << 20];
+        assert!(pages.iter().step_by(4096).all(|byte| *byte == 1));
+        // Pages may be larger than 4 KiB.
+        assert!(page_faults().unwrap() > before);
+        assert!(peak_memory().unwrap() >= 64 << 20);
     }
 }

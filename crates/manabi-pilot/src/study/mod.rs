@@ -23,7 +23,7 @@ mod stopwatch;
 mod trainings;
 
 pub use config::StudyConfig;
-pub use host::peak_memory;
+pub use host::{page_faults, peak_memory};
 pub use labelled::Labelled;
 pub use parts::Parts;
 pub use run::{Start, evaluate, pilot};

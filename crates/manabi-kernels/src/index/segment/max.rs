@@ -35,7 +35,7 @@ fn plain_max(x: &Tensor, segments: &[u32], count: usize) -> Result<Tensor> {
         return Ok(zeros);
     }
     let mut teams: Vec<Vec<u32>> = filled.iter().map(|id| groups.of(*id as usize).to_vec()).collect();
-    let take = |x: &Tensor, rows: Vec<u32>| x.index_select(&Tensor::new(rows, x.device())?, 0);
+    let take = |x: &Tensor, rows: Vec<u32>| x.contiguous()?.index_select(&Tensor::new(rows, x.device())?, 0);
     let mut left = take(x, teams.concat())?;
     while teams.iter().any(|team| team.len() > 1) {
         let mut next = 0u32;
