@@ -41,6 +41,8 @@ fn both_ways(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, f: impl Fn() 
 criterion_group!(
     kernels,
     conv::convolutions,
+    conv::grouped,
+    conv::lines,
     norm::norms,
     activation::gelus,
     loss::cross_entropies,

@@ -7,7 +7,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`conv`] | 2-D convolution: im2col + matrix product, Winograd F(4×4, 3×3) |
+//! | [`conv`] | 1-D and 2-D convolution: direct (depthwise), Winograd F(4×4, 3×3) or F(2×2, 3×3), im2col + product |
 //! | [`norm`] | batch normalisation (with ReLU), group, layer, RMS and L2 normalisation |
 //! | [`activation`] | ReLU, add + ReLU, GELU in its erf and tanh forms, softmax, log-softmax |
 //! | [`loss`] | cross-entropy from logits |

@@ -14,7 +14,7 @@ mod transformer;
 
 pub use batch_norm::BatchNorm;
 pub use compute::{Compute, Precision};
-pub use conv::Conv2d;
+pub use conv::{Conv1d, Conv1dParams, Conv2d};
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use mlp::{Mlp, MlpConfig};

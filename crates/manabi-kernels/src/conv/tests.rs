@@ -1,29 +1,35 @@
 //! Convolution against its definition, candle and finite differences.
 
+mod input;
+mod lines;
+
 use super::*;
 use crate::testing::{close, finite_differences, flat, same_gradients, var};
-use candle_core::{DType, Device};
+use candle_core::Device;
 use proptest::prelude::*;
 
 /// The definition, in `f64`, with as many loops as it has indices.
 fn naive(x: &Tensor, w: &Tensor, params: &Conv2dParams) -> Tensor {
-    let g = Geometry::new(x.dims4().unwrap(), w.dims4().unwrap(), params).unwrap();
+    let g = Geometry::new("naive", x.dims(), w.dims(), params).unwrap();
+    let shape =
+        [x.dims()[..1].to_vec(), vec![g.co], if x.rank() == 3 { vec![] } else { vec![g.down.positions] }].concat();
     let (x, w) = (flat(x), flat(w));
-    let (channels, per_group) = (g.ci / g.groups, g.co / g.groups);
+    let ((channels, per_group), (down, across)) = (g.per_group(), (g.down, g.across));
     let mut y = Vec::new();
     for n in 0..g.n {
         for o in 0..g.co {
-            for oy in 0..g.oh {
-                for ox in 0..g.ow {
+            for oy in 0..down.positions {
+                for ox in 0..across.positions {
                     let mut sum = 0f64;
                     for c in 0..channels {
-                        for ky in 0..g.kh {
-                            for kx in 0..g.kw {
-                                let iy = (oy * g.stride + ky * g.dilation).wrapping_sub(g.padding);
-                                let ix = (ox * g.stride + kx * g.dilation).wrapping_sub(g.padding);
-                                if iy < g.h && ix < g.w {
-                                    let from = ((n * g.ci + o / per_group * channels + c) * g.h + iy) * g.w + ix;
-                                    let tap = ((o * channels + c) * g.kh + ky) * g.kw + kx;
+                        for ky in 0..down.kernel {
+                            for kx in 0..across.kernel {
+                                let iy = (oy * down.stride + ky * down.dilation).wrapping_sub(down.padding);
+                                let ix = (ox * across.stride + kx * across.dilation).wrapping_sub(across.padding);
+                                if iy < down.size && ix < across.size {
+                                    let map = n * g.ci + o / per_group * channels + c;
+                                    let tap = ((o * channels + c) * down.kernel + ky) * across.kernel + kx;
+                                    let from = (map * down.size + iy) * across.size + ix;
                                     sum += f64::from(x[from]) * f64::from(w[tap]);
                                 }
                             }
@@ -34,20 +40,34 @@ fn naive(x: &Tensor, w: &Tensor, params: &Conv2dParams) -> Tensor {
             }
         }
     }
-    Tensor::from_vec(y, (g.n, g.co, g.oh, g.ow), &Device::Cpu).unwrap()
+    let shape = [shape, vec![across.positions]].concat();
+    Tensor::from_vec(y, shape, &Device::Cpu).unwrap()
+}
+
+/// Either convolution, with a bias.
+fn either(x: &Tensor, w: &Tensor, bias: &Tensor, params: &ConvParams) -> Tensor {
+    match x.rank() {
+        3 => conv1d(x, w, Some(bias), params).unwrap(),
+        _ => conv2d_bias(x, w, Some(bias), params).unwrap(),
+    }
 }
 
 /// Compares with the definition, and the gradients with those of a shifted sum of slices: y is linear in x and in w,
 /// so <v, A x> = <Aᵀ v, x> holds for the gradients whatever the shape.
 fn check(x: &[usize], w: &[usize], params: &Conv2dParams, seed: u64, tolerance: f32) {
     let (x, w) = (var(x, seed), var(w, seed ^ 1));
-    let y = conv2d(&x, &w, params).unwrap();
-    close("value", &y, &naive(&x, &w, params), tolerance);
+    let bias = var(&w.dims()[..1], seed ^ 3);
+    let y = either(&x, &w, &bias, params);
+    let plain = naive(&x, &w, params);
+    let per_channel = bias.reshape([vec![1, bias.elem_count()], vec![1; x.rank() - 2]].concat()).unwrap();
+    close("value", &y, &plain.broadcast_add(&per_channel).unwrap(), tolerance);
     let v = var(y.dims(), seed ^ 2);
     let grads = (&y * v.as_tensor()).unwrap().sum_all().unwrap().backward().unwrap();
     let dot = |a: &Tensor, b: &Tensor| -> f64 {
         flat(a).iter().zip(&flat(b)).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
     };
+    let others: Vec<usize> = (0..x.rank()).filter(|d| *d != 1).collect();
+    close("gradient of bias", grads.get(&bias).unwrap(), &v.sum(others).unwrap(), 1e-4);
     // Other directions than x and w themselves, so that a gradient that is only right along them does not pass.
     for direction in 0..4 {
         let (dx, dw) = (var(x.dims(), seed ^ (10 + direction)), var(w.dims(), seed ^ (20 + direction)));
@@ -74,7 +94,7 @@ proptest! {
         h in 1usize..12, w in 1usize..12, kh in 1usize..5, kw in 1usize..5,
         stride in 1usize..4, padding in 0usize..4, dilation in 1usize..4, seed: u64,
     ) {
-        let params = Conv2dParams { stride, padding, dilation, groups, input_grad: true };
+        let params = Conv2dParams { stride, padding, dilation, groups, ..Default::default() };
         prop_assume!(h + 2 * padding > dilation * (kh - 1) && w + 2 * padding > dilation * (kw - 1));
         check(&[n, ci * groups, h, w], &[co * groups, ci, kh, kw], &params, seed, 1e-4);
     }
@@ -88,9 +108,30 @@ proptest! {
     }
 
     #[test]
-    fn depthwise_convolution_agrees_with_its_definition(n in 1usize..4, c in 1usize..20, h in 3usize..9, seed: u64) {
-        let params = Conv2dParams { padding: 1, groups: c, ..Default::default() };
-        check(&[n, c, h, h], &[c, 1, 3, 3], &params, seed, 1e-4);
+    fn depthwise_convolution_agrees_with_its_definition(
+        n in 1usize..4, c in 1usize..20, multiplier in 1usize..6, h in 3usize..9, w in 1usize..40, k in 1usize..6,
+        stride in 1usize..4, dilation in 1usize..3, seed: u64,
+    ) {
+        let params = Conv2dParams { stride, padding: k, dilation, groups: c, ..Default::default() };
+        prop_assume!(h + 2 * k > 2 * dilation && w + 2 * k > dilation * (k - 1));
+        check(&[n, c, h, w], &[c * multiplier, 1, 3, k], &params, seed, 1e-4);
+    }
+
+    #[test]
+    fn few_channels_a_group_agree_with_the_definition(
+        n in 1usize..4, groups in 1usize..6, inputs in 1usize..5, outputs in 1usize..5, h in 1usize..9,
+        padding in 1usize..3, stride in 1usize..3, seed: u64,
+    ) {
+        let params = Conv2dParams { stride, padding, groups, ..Default::default() };
+        check(&[n, groups * inputs, h, 7], &[groups * outputs, inputs, 3, 3], &params, seed, 1e-4);
+    }
+
+    #[test]
+    fn three_by_three_with_more_channels_than_tiles_agrees_with_its_definition(
+        n in 1usize..4, ci in 48usize..70, co in 48usize..110, h in 1usize..8, w in 1usize..8, seed: u64,
+    ) {
+        let params = Conv2dParams { padding: 1, ..Default::default() };
+        check(&[n, ci, h, w], &[co, ci, 3, 3], &params, seed, 3e-4);
     }
 }
 
@@ -151,24 +192,4 @@ fn a_convolution_repeats_bit_for_bit() {
     for _ in 0..5 {
         assert!(first == run());
     }
-}
-
-#[test]
-fn other_types_go_to_candle() {
-    let (x, w) = (var(&[2, 3, 5, 6], 1), var(&[4, 3, 3, 3], 2));
-    let to = |t: &Tensor| t.to_dtype(DType::F64).unwrap();
-    let params = Conv2dParams { padding: 1, ..Default::default() };
-    let plain = conv2d(&to(&x), &to(&w), &params).unwrap().to_dtype(DType::F32).unwrap();
-    close("value", &conv2d(&x, &w, &params).unwrap(), &plain, 1e-5);
-}
-
-#[test]
-fn what_does_not_fit_is_refused_with_both_numbers() {
-    let (x, w) = (var(&[2, 3, 5, 6], 1), var(&[4, 2, 3, 3], 2));
-    let message = conv2d(&x, &w, &Conv2dParams::default()).unwrap_err().to_string();
-    assert!(message.contains('2') && message.contains('3'), "{message}");
-    let w = var(&[4, 3, 7, 7], 2);
-    let message = conv2d(&x, &w, &Conv2dParams::default()).unwrap_err().to_string();
-    assert!(message.contains('7') && message.contains('5'), "{message}");
-    assert!(conv2d(&x, &w, &Conv2dParams { stride: 0, ..Default::default() }).is_err());
 }
