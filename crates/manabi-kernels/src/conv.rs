@@ -2,13 +2,15 @@
 //!
 //! Shapes: x (N, Ci, H, W), w (Co, Ci / groups, Kh, Kw), y (N, Co, H′, W′) with H′ = (H + 2·padding − dilation·(Kh − 1)
 //! − 1) / stride + 1. Cost 2 N Co H′ W′ (Ci / groups) Kh Kw operations, and as many again for each of the two
-//! gradients. The way to compute it is chosen by shape: see `im2col` and `winograd`.
+//! gradients. The way to compute it is chosen by shape: see `im2col` and `winograd`. In bf16 the matrix products of im2col
+//! have rounded factors; Winograd stays `f32`, whose transforms would lose what bf16 keeps.
 
 mod im2col;
 mod winograd;
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Tensor, bail};
 
+use crate::Precision;
 use crate::storage::{Forward, fast, slice, tensor_like, with};
 
 /// How the kernel moves over the image.
@@ -24,11 +26,13 @@ pub struct Conv2dParams {
     pub groups: usize,
     /// Compute the gradient of the input; false for a network's first layer.
     pub input_grad: bool,
+    /// The factors of matrix products.
+    pub precision: Precision,
 }
 
 impl Default for Conv2dParams {
     fn default() -> Self {
-        Self { stride: 1, padding: 0, dilation: 1, groups: 1, input_grad: true }
+        Self { stride: 1, padding: 0, dilation: 1, groups: 1, input_grad: true, precision: Precision::F32 }
     }
 }
 
@@ -59,6 +63,7 @@ struct Geometry {
     groups: usize,
     oh: usize,
     ow: usize,
+    precision: Precision,
 }
 
 /// The gradients of input and weights, where wanted.
@@ -68,7 +73,7 @@ type Dims4 = (usize, usize, usize, usize);
 
 impl Geometry {
     fn new((n, ci, h, w): Dims4, (co, per_group, kh, kw): Dims4, params: &Conv2dParams) -> Result<Self> {
-        let Conv2dParams { stride, padding, dilation, groups, .. } = *params;
+        let Conv2dParams { stride, padding, dilation, groups, precision, .. } = *params;
         if stride == 0 || dilation == 0 || groups == 0 {
             bail!("conv2d: stride {stride}, dilation {dilation} and groups {groups} must all be at least 1")
         }
@@ -89,7 +94,7 @@ impl Geometry {
             Ok((size + 2 * padding - reach) / stride + 1)
         };
         let (oh, ow) = (positions(h, kh)?, positions(w, kw)?);
-        Ok(Self { n, ci, h, w, co, kh, kw, stride, padding, dilation, groups, oh, ow })
+        Ok(Self { n, ci, h, w, co, kh, kw, stride, padding, dilation, groups, oh, ow, precision })
     }
 
     /// Elements of one input image.

@@ -14,11 +14,15 @@ pub struct Conv2d {
     shape: Conv2dParams,
 }
 
+fn defaults(params: &Params) -> Conv2dParams {
+    Conv2dParams { precision: params.compute().precision, ..Conv2dParams::default() }
+}
+
 impl Conv2d {
     /// He initialisation (fan-out), as torchvision's ResNets.
     pub fn new(params: &Params, inputs: usize, outputs: usize, kernel: usize, stride: usize) -> Result<Self> {
         let weight = params.get("weight", (outputs, inputs, kernel, kernel), Init::KaimingFanOut, Role::Weight)?;
-        let shape = Conv2dParams { stride, padding: kernel / 2, ..Conv2dParams::default() };
+        let shape = Conv2dParams { stride, padding: kernel / 2, ..defaults(params) };
         Ok(Self { weight, bias: None, shape })
     }
 
@@ -33,7 +37,7 @@ impl Conv2d {
     pub fn patches(params: &Params, inputs: usize, outputs: usize, kernel: usize) -> Result<Self> {
         let weight = params.get("weight", (outputs, inputs, kernel, kernel), Init::Xavier, Role::Weight)?;
         let bias = Some(params.get("bias", outputs, Init::Constant(0.0), Role::NoDecay)?);
-        let shape = Conv2dParams { stride: kernel, input_grad: false, ..Conv2dParams::default() };
+        let shape = Conv2dParams { stride: kernel, input_grad: false, ..defaults(params) };
         Ok(Self { weight, bias, shape })
     }
 

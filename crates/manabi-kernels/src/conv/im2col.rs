@@ -11,7 +11,7 @@ use candle_core::Result;
 use rayon::prelude::*;
 
 use super::{Geometry, Gradients};
-use crate::matmul::{Matrix, sgemm};
+use crate::matmul::{Matrix, gemm};
 use crate::memory::{Scratch, build};
 use crate::storage::Shared;
 
@@ -64,10 +64,10 @@ pub(super) fn forward(g: &Geometry, x: &[f32], w: &[f32]) -> Result<Vec<f32>> {
                 let w = Matrix::rows(&w[group * per_group * taps..], taps);
                 let (size, columns) = ((per_group, width, taps), Matrix::rows(columns, width));
                 if images.len() == 1 {
-                    sgemm(size, w, columns, &mut y[group * per_group * positions..], width, false)?;
+                    gemm(g.precision, size, w, columns, &mut y[group * per_group * positions..], width, false)?;
                     continue;
                 }
-                sgemm(size, w, columns, &mut product, width, false)?;
+                gemm(g.precision, size, w, columns, &mut product, width, false)?;
                 for (image, y) in y.chunks_exact_mut(g.output()).enumerate() {
                     for c in 0..per_group {
                         let from = &product[c * width + image * positions..][..positions];
@@ -153,14 +153,14 @@ fn backward_set(
         let weights = group * per_group * taps..(group + 1) * per_group * taps;
         if let Some(gw) = gw.as_deref_mut() {
             let columns = Matrix::rows(columns(g, x, images.clone(), group, &mut space), width);
-            sgemm((per_group, taps, width), gy, columns.t(), &mut gw[weights.clone()], taps, true)?;
+            gemm(g.precision, (per_group, taps, width), gy, columns.t(), &mut gw[weights.clone()], taps, true)?;
         }
         if let Some(gx) = gx.as_deref_mut() {
             let w = Matrix::rows(&w[weights], taps).t();
             if direct {
-                sgemm((taps, width, per_group), w, gy, &mut gx[group * taps * positions..], width, false)?;
+                gemm(g.precision, (taps, width, per_group), w, gy, &mut gx[group * taps * positions..], width, false)?;
             } else {
-                sgemm((taps, width, per_group), w, gy, &mut space, width, false)?;
+                gemm(g.precision, (taps, width, per_group), w, gy, &mut space, width, false)?;
                 add_back(g, &space, images.len(), group, gx);
             }
         }

@@ -1,7 +1,7 @@
 //! Convolution against its definition, candle and finite differences.
 
 use super::*;
-use crate::testing::{close, finite_differences, flat, same_gradients, var};
+use crate::testing::{close, finite_differences, flat, same_as_rounded, same_gradients, var};
 use candle_core::{DType, Device};
 use proptest::prelude::*;
 
@@ -74,7 +74,7 @@ proptest! {
         h in 1usize..12, w in 1usize..12, kh in 1usize..5, kw in 1usize..5,
         stride in 1usize..4, padding in 0usize..4, dilation in 1usize..4, seed: u64,
     ) {
-        let params = Conv2dParams { stride, padding, dilation, groups, input_grad: true };
+        let params = Conv2dParams { stride, padding, dilation, groups, ..Default::default() };
         prop_assume!(h + 2 * padding > dilation * (kh - 1) && w + 2 * padding > dilation * (kw - 1));
         check(&[n, ci * groups, h, w], &[co * groups, ci, kh, kw], &params, seed, 1e-4);
     }
@@ -91,6 +91,21 @@ proptest! {
     fn depthwise_convolution_agrees_with_its_definition(n in 1usize..4, c in 1usize..20, h in 3usize..9, seed: u64) {
         let params = Conv2dParams { padding: 1, groups: c, ..Default::default() };
         check(&[n, c, h, h], &[c, 1, 3, 3], &params, seed, 1e-4);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_convolution_in_bf16_is_that_of_rounded_factors_and_so_are_its_gradients(
+        n in 1usize..4, groups in 1usize..3, ci in 1usize..4, co in 1usize..4, side in 3usize..12,
+        kernel in 1usize..4, stride in 1usize..3, padding in 0usize..2, seed: u64,
+    ) {
+        let params = Conv2dParams { stride, padding, groups, precision: Precision::Bf16, ..Default::default() };
+        let (x, w) = (var(&[n, ci * groups, side, side], seed), var(&[co * groups, ci, kernel, kernel], seed ^ 1));
+        let ours = |x: &Tensor, w: &Tensor| conv2d(x, w, &params).unwrap();
+        same_as_rounded([&x, &w], ours, |x, w| x.conv2d(w, padding, stride, 1, groups).unwrap(), 1e-4);
     }
 }
 
