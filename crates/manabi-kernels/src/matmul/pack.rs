@@ -3,7 +3,7 @@
 //! A panel of A holds `lines` rows, a panel of B `lines` columns; both lie as [k][line], one panel after the other, in
 //! [`Words`] of one or two steps of k. The last panel is filled up with zeros, so that a tile may load whole rows, and an
 //! odd k with a zero to a pair. Where the source runs along the lines, rows of it are copied, to several panels in turn;
-//! where it runs along k, blocks of 8 x 8 words are turned in registers.
+//! where it runs along k, blocks of 8 x 8 numbers are turned in registers.
 //!
 //! Everything is inlined into the functions of a [`MicroKernel`], which are compiled for its processor.
 
@@ -21,7 +21,7 @@ const AHEAD: usize = 8;
 /// Elements of a cache line.
 pub(super) const LINE: usize = 16;
 
-/// Copies word `j` of line `i` to `to + j * row + i`, for at most `TURN` lines of `TURN` words, `line` apart: the
+/// Copies number `j` of line `i` to `to + j * row + i`, for at most `TURN` lines of `TURN` numbers, `line` apart: the
 /// arguments are the source, `line`, how many lines, `to` and `row`.
 ///
 /// Its caller vouches that the source holds the lines, and `to` all that is written.
@@ -100,6 +100,7 @@ impl Source {
     #[inline(always)]
     unsafe fn rows<const LINES: usize, W: Words>(self, first: usize, size: usize, to: &mut [f32]) {
         let wide = to.len() / size.max(1) * LINES;
+        let nothing = [0f32; LINES];
         for (w, k) in (0..self.depth).step_by(W::STEPS).enumerate() {
             // Short pieces of long rows: the processor does not see by itself what comes next.
             for k in k..k + W::STEPS {
@@ -107,12 +108,18 @@ impl Source {
             }
             let paired = W::STEPS == 2 && k + 1 < self.depth;
             for (i, to) in to.chunks_exact_mut(size).enumerate() {
+                let from = |k| self.at(first + i * LINES, k).cast::<[f32; LINES]>();
+                let next = if paired { from(k + 1) } else { &raw const nothing };
                 // SAFETY: the panels are whole, so that the source has `LINES` neighbours for each at depth `k`, and at
                 // the next where there is one.
-                let row = |k| unsafe { self.at(first + i * LINES, k).cast::<[f32; LINES]>().read_unaligned() };
-                let (row, next) = (row(k), if paired { row(k + 1) } else { [0.0; LINES] });
-                for (l, to) in to[w * LINES..(w + 1) * LINES].iter_mut().enumerate() {
-                    *to = W::word(row[l], next[l]);
+                let (row, next) = unsafe { (from(k).read_unaligned(), next.read_unaligned()) };
+                // In pieces that fit registers whatever `LINES` is.
+                let piece = if LINES.is_multiple_of(16) { 16 } else { 4 };
+                let to = to[w * LINES..(w + 1) * LINES].chunks_mut(piece);
+                for ((to, row), next) in to.zip(row.chunks(piece)).zip(next.chunks(piece)) {
+                    for ((to, first), second) in to.iter_mut().zip(row).zip(next) {
+                        *to = W::word(*first, *second);
+                    }
                 }
             }
         }
@@ -128,21 +135,25 @@ impl Source {
             for l in (0..LINES).step_by(lines) {
                 let count = lines.min(LINES - l);
                 let to = &mut to[w * LINES + l..(w + TURN - 1) * LINES + LINES.min(l + lines)];
-                // SAFETY: the source has these lines and depths, and `to` reaches from the first element to the last.
+                // SAFETY: the source has these lines and depths, and what is written to reaches from the first element to
+                // the last.
                 unsafe {
+                    let turn = |k, to: *mut f32, row| turn(self.at(first + l, k), self.line, count, to, row);
                     if W::SAME {
-                        turn(self.at(first + l, w), self.line, count, to.as_mut_ptr(), LINES);
+                        turn(w, to.as_mut_ptr(), LINES);
                         continue;
                     }
-                    let mut block = [[0f32; TURN]; TURN];
-                    for (i, line) in block.iter_mut().enumerate().take(count) {
-                        let from = self.at(first + l + i, w * W::STEPS);
-                        for (j, word) in line.iter_mut().enumerate() {
-                            let pair = from.add(j * W::STEPS);
-                            *word = W::word(*pair, *pair.add(W::STEPS - 1));
+                    let mut block = [[0f32; TURN]; 2 * TURN];
+                    for (part, block) in block.chunks_exact_mut(TURN).enumerate().take(W::STEPS) {
+                        turn(w * W::STEPS + part * TURN, block.as_mut_ptr().cast(), TURN);
+                    }
+                    for (to, rows) in to.chunks_mut(LINES).zip(block.chunks_exact(W::STEPS)) {
+                        let words: [f32; TURN] = std::array::from_fn(|i| W::word(rows[0][i], rows[W::STEPS - 1][i]));
+                        match to.first_chunk_mut() {
+                            Some(to) if count == TURN => *to = words,
+                            _ => to.iter_mut().zip(words).take(count).for_each(|(to, word)| *to = word),
                         }
                     }
-                    turn(block.as_ptr().cast(), TURN, count, to.as_mut_ptr(), LINES);
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Blocks of 8 x 8 words turned in 256-bit registers.
+//! Blocks of 8 x 8 numbers turned in 256-bit registers.
 
 use std::arch::x86_64::{
     _mm_castps_pd, _mm_storel_pd, _mm_storeu_ps, _mm256_castps256_ps128, _mm256_extractf128_ps, _mm256_loadu_ps,
