@@ -117,9 +117,7 @@ impl Source {
                 let piece = if LINES.is_multiple_of(16) { 16 } else { 4 };
                 let to = to[w * LINES..(w + 1) * LINES].chunks_mut(piece);
                 for ((to, row), next) in to.zip(row.chunks(piece)).zip(next.chunks(piece)) {
-                    for ((to, first), second) in to.iter_mut().zip(row).zip(next) {
-                        *to = W::word(*first, *second);
-                    }
+                    words_of::<W>(row, next, to);
                 }
             }
         }
@@ -148,7 +146,8 @@ impl Source {
                         turn(w * W::STEPS + part * TURN, block.as_mut_ptr().cast(), TURN);
                     }
                     for (to, rows) in to.chunks_mut(LINES).zip(block.chunks_exact(W::STEPS)) {
-                        let words: [f32; TURN] = std::array::from_fn(|i| W::word(rows[0][i], rows[W::STEPS - 1][i]));
+                        let mut words = [0f32; TURN];
+                        words_of::<W>(&rows[0], &rows[W::STEPS - 1], &mut words);
                         match to.first_chunk_mut() {
                             Some(to) if count == TURN => *to = words,
                             _ => to.iter_mut().zip(words).take(count).for_each(|(to, word)| *to = word),
@@ -163,6 +162,14 @@ impl Source {
                 to[w * LINES + l] = unsafe { self.word::<W>(first + l, w * W::STEPS) };
             }
         }
+    }
+}
+
+/// The words of lines whose numbers at one step of k are `first`, and at the next `second`.
+#[inline(always)]
+fn words_of<W: Words>(first: &[f32], second: &[f32], to: &mut [f32]) {
+    for ((to, first), second) in to.iter_mut().zip(first).zip(second) {
+        *to = W::word(*first, *second);
     }
 }
 

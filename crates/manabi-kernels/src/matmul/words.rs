@@ -59,7 +59,8 @@ fn rounded(x: f32) -> u32 {
     let bits = x.to_bits();
     let nearest = bits.wrapping_add(0x7fff + (bits >> 16 & 1));
     // A NaN whose upper half says nothing would become an infinity, and one of all ones would wrap around.
-    (if x.is_nan() { bits | 0x0040_0000 } else { nearest }) & 0xffff_0000
+    let nan = bits & 0x7fff_ffff > 0x7f80_0000;
+    (if nan { bits | 0x0040_0000 } else { nearest }) & 0xffff_0000
 }
 
 #[cfg(test)]

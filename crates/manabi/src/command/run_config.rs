@@ -3,11 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use manabi_core::{
-    modality::Modality,
-    nn::Compute,
-    train::TrainConfig,
-};
+use manabi_core::{modality::Modality, nn::Compute, train::TrainConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::{
@@ -178,7 +174,8 @@ mod tests {
 
     #[test]
     fn another_word_than_the_two_is_refused_with_both() {
-        let message = Cli::try_parse_from(["manabi", "pretrain", "data", "--precision", "f16"]).unwrap_err().to_string();
+        let message =
+            Cli::try_parse_from(["manabi", "pretrain", "data", "--precision", "f16"]).unwrap_err().to_string();
         assert!(message.contains("f32") && message.contains("bf16"), "{message}");
     }
 }
