@@ -66,7 +66,7 @@ impl Linear {
     fn backward(&self, x: &Tensor, weight: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let (outputs, inputs) = weight.dims2()?;
         let rows = x.elem_count() / inputs;
-        let product = |size, a, b| product(self.0, size, a, b);
+        let product = |size, a: Matrix<'_>, b: Matrix<'_>| product(self.0, size, a, b);
         with(grad, |g| {
             let g = Matrix::rows(g, outputs);
             let gx = match x.track_op() {

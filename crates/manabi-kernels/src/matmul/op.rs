@@ -40,7 +40,7 @@ impl CustomOp2 for MatMul {
 
     fn bwd(&self, a: &Tensor, b: &Tensor, _: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let ((m, k), (_, n)) = (a.dims2()?, b.dims2()?);
-        let product = |size, a, b| product(self.0, size, a, b);
+        let product = |size, a: Matrix<'_>, b: Matrix<'_>| product(self.0, size, a, b);
         let ga = match a.track_op() {
             true => Some(with(b, |b| with(grad, |g| product((m, k, n), Matrix::rows(g, n), Matrix::rows(b, n).t())))?),
             false => None,
