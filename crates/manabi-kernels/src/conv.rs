@@ -13,6 +13,9 @@
 //! | `direct` | few channels a group: depthwise, and first layers of a single channel |
 //! | `im2col` | all else: a matrix product with the patches; 1 × 1 kernels read the image itself |
 //!
+//! In bf16 the products of `im2col` have rounded factors; the other two stay `f32`: Winograd's transforms would lose what
+//! bf16 keeps.
+//!
 //! NaN and infinities reach every output under whose kernel they lie; with Winograd also the rest of the tile (4 × 4 or
 //! 2 × 2 outputs), and in a gradient of weights by the direct path the taps that see its neighbours.
 

@@ -13,3 +13,13 @@ pub enum Precision {
     /// `f32`. Twice as fast as `f32` where the processor multiplies such pairs itself (AVX512-BF16).
     Bf16,
 }
+
+impl Precision {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+}

@@ -83,6 +83,31 @@ pub(crate) fn same_gradients(vars: &[&Var], ours: impl Fn() -> Tensor, reference
     }
 }
 
+/// The nearest numbers that bf16 has.
+pub(crate) fn rounded(t: &Tensor) -> Tensor {
+    t.to_dtype(DType::BF16).unwrap().to_dtype(DType::F32).unwrap()
+}
+
+/// Compares value and gradients of `ours`, a product of two factors in bf16, with those of `reference` in `f32` on
+/// factors that are rounded before, the gradient of the output among them.
+pub(crate) fn same_as_rounded(
+    [a, b]: [&Var; 2],
+    ours: impl Fn(&Tensor, &Tensor) -> Tensor,
+    reference: impl Fn(&Tensor, &Tensor) -> Tensor,
+    tolerance: f32,
+) {
+    let [near_a, near_b] = [a, b].map(|v| Var::from_tensor(&rounded(v)).unwrap());
+    let (y, near) = (ours(a, b), reference(&near_a, &near_b));
+    close("value", &y, &near, tolerance);
+    let weights = var(y.dims(), 99);
+    let grads = |y: &Tensor, w: &Tensor| (y * w).unwrap().sum_all().unwrap().backward().unwrap();
+    let (ours, near) = (grads(&y, &weights), grads(&near, &rounded(&weights)));
+    for (i, (v, r)) in [(a, near_a), (b, near_b)].into_iter().enumerate() {
+        let (ours, near) = (ours.get(v).unwrap(), near.get(&r).unwrap());
+        close_above(0.1, &format!("gradient of factor {i}"), ours, near, tolerance);
+    }
+}
+
 /// Compares the gradients of `f` with central differences of step `h`, at up to 40 elements of each variable.
 pub(crate) fn finite_differences(vars: &[&Var], h: f32, tolerance: f32, f: impl Fn() -> Tensor) {
     let weights = var(f().dims(), 77);

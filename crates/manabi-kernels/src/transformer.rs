@@ -14,7 +14,8 @@ mod mlp;
 
 use candle_core::{Result, Tensor};
 
-use crate::linear::linear;
+use crate::Precision;
+use crate::linear::linear_with;
 use crate::matmul::{Matrix, product};
 use crate::norm::{column_sums, layer_norm};
 use crate::storage::check_shape;
@@ -40,6 +41,8 @@ pub struct Affine<'a> {
     pub weight: &'a Tensor,
     /// (O).
     pub bias: &'a Tensor,
+    /// The factors of its products.
+    pub precision: Precision,
 }
 
 impl Norm<'_> {
@@ -60,7 +63,7 @@ impl Affine<'_> {
     }
 
     fn apply(&self, x: &Tensor) -> Result<Tensor> {
-        linear(x, self.weight, Some(self.bias))
+        linear_with(x, self.weight, Some(self.bias), self.precision)
     }
 }
 
@@ -79,11 +82,17 @@ const FIRST: usize = 2;
 const SECOND: usize = 4;
 
 /// Gradients of a linear layer's weight (O, I) and bias (O), where wanted, for rows `x` (N, I) and `g` (N, O).
-fn affine_gradients(parameters: &[Tensor], first: usize, x: &[f32], g: &[f32]) -> Result<[Option<Vec<f32>>; 2]> {
+fn affine_gradients(
+    precision: Precision,
+    parameters: &[Tensor],
+    first: usize,
+    x: &[f32],
+    g: &[f32],
+) -> Result<[Option<Vec<f32>>; 2]> {
     let (outputs, inputs) = parameters[first].dims2()?;
     let size = (outputs, inputs, x.len() / inputs);
     let weight = match parameters[first].track_op() {
-        true => Some(product(size, Matrix::rows(g, outputs).t(), Matrix::rows(x, inputs))?),
+        true => Some(product(precision, size, Matrix::rows(g, outputs).t(), Matrix::rows(x, inputs))?),
         false => None,
     };
     Ok([weight, parameters[first + 1].track_op().then(|| column_sums(g, outputs))])

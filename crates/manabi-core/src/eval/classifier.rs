@@ -24,6 +24,7 @@ use crate::{
     encoder::{Encoder, Mode},
     method::{self, Overrides},
     modality::Modality,
+    nn::Compute,
     optim::OptimizerConfig,
     train::{Observer, Setup, TrainConfig, Trainer},
 };
@@ -42,6 +43,8 @@ pub struct Job<'a, M: Modality> {
     pub recipe: Recipe,
     /// Seed of initial values, order and augmentation.
     pub seed: u64,
+    /// How the layers compute while they train; the classifier that results computes in `f32`.
+    pub compute: Compute,
 }
 
 /// A trained classifier.
@@ -65,6 +68,8 @@ pub fn fit<M: Modality>(
         warmup: Some(0.1),
         clip: Some(0.0),
         monitor_every: 0,
+        precision: job.compute.precision,
+        recompute: job.compute.recompute,
         optimizer: Some(OptimizerConfig::Adamw {
             lr: recipe.lr,
             beta1: 0.9,

@@ -1,9 +1,9 @@
 //! `y = x Wᵀ + b`, PyTorch's layout and default initialisation.
 
 use candle_core::Tensor;
-use manabi_kernels::{linear::linear, transformer::Affine};
+use manabi_kernels::{linear::linear_with, transformer::Affine};
 
-use super::{Init, Params, Role};
+use super::{Init, Params, Precision, Role};
 use crate::{Error, Result};
 
 /// A linear layer: `weight (O, I)`, `bias (O)`.
@@ -11,6 +11,7 @@ use crate::{Error, Result};
 pub struct Linear {
     weight: Tensor,
     bias: Option<Tensor>,
+    precision: Precision,
 }
 
 impl Linear {
@@ -30,13 +31,14 @@ impl Linear {
         Ok(Self {
             weight: params.get("weight", (outputs, inputs), weight, Role::Weight)?,
             bias: bias.map(|init| params.get("bias", outputs, init, Role::NoDecay)).transpose()?,
+            precision: params.compute().precision,
         })
     }
 
     /// As a part of a fused operation, which needs a bias.
     pub fn fused(&self) -> Result<Affine<'_>> {
         match &self.bias {
-            Some(bias) => Ok(Affine { weight: &self.weight, bias }),
+            Some(bias) => Ok(Affine { weight: &self.weight, bias, precision: self.precision }),
             None => Err(Error::config("a fused layer needs a bias".to_string())),
         }
     }
@@ -44,7 +46,7 @@ impl Linear {
     /// # Shapes
     /// `(…, I)` → `(…, O)`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(linear(x, &self.weight, self.bias.as_ref())?)
+        Ok(linear_with(x, &self.weight, self.bias.as_ref(), self.precision)?)
     }
 
     /// `(O, I)`.

@@ -107,9 +107,13 @@ pub struct Plan {
     pub optimizer: OptimizerConfig,
     /// Factors on the learning rate.
     pub groups: Groups,
-    /// Factors of matrix products.
-    #[serde(default)]
+    /// Factors of matrix products. Left out where it is `f32`, as in runs that knew nothing else.
+    #[serde(default, skip_serializing_if = "is_f32")]
     pub precision: Precision,
+}
+
+fn is_f32(precision: &Precision) -> bool {
+    *precision == Precision::F32
 }
 
 impl TrainConfig {
@@ -228,6 +232,18 @@ mod tests {
         let mut again: TrainConfig = toml::from_str(&text).unwrap();
         let other = TrainDefaults { batch: 8, warmup: 0.5, ..defaults() };
         assert_eq!(again.resolve(1000, &other).unwrap(), plan);
+    }
+
+    #[test]
+    fn bf16_is_another_plan_and_f32_the_one_of_runs_before_it() {
+        let plan = |precision| TrainConfig { precision, ..Default::default() }.resolve(40, &defaults()).unwrap();
+        let json = |plan: &Plan| serde_json::to_string(plan).unwrap();
+        let (f32, bf16) = (plan(Precision::F32), plan(Precision::Bf16));
+        assert!(!json(&f32).contains("precision"), "{}", json(&f32));
+        assert!(json(&bf16).contains(r#""precision":"bf16""#), "{}", json(&bf16));
+        for plan in [f32, bf16] {
+            assert_eq!(serde_json::from_str::<Plan>(&json(&plan)).unwrap(), plan);
+        }
     }
 
     #[test]

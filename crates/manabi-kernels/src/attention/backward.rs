@@ -11,7 +11,8 @@ use super::{
     forward::{KEYS, QUERIES, cut, keys},
     sequences::{Sequence, Sequences},
 };
-use crate::matmul::{Matrix, Start, sgemm_at};
+use crate::Precision::F32;
+use crate::matmul::{Matrix, Start, gemm_at};
 use crate::memory::Scratch;
 use crate::storage::Shared;
 use crate::vector::{exp, sum_by};
@@ -61,14 +62,14 @@ unsafe fn one(h: Heads, s: &Sequence, (x, y, g, sums): Given<'_>, head: usize, g
             // SAFETY: p and gp hold count x t elements; the caller gave the head's columns to this task, which writes
             // each before it adds to it.
             unsafe {
-                sgemm_at((count, t, d), q, k.from_row(keys.start).t(), Shared::new(p), t, Start::Zero)?;
-                sgemm_at((count, t, d), grad, v.from_row(keys.start).t(), Shared::new(gp), t, Start::Zero)?;
+                gemm_at(F32, (count, t, d), q, k.from_row(keys.start).t(), Shared::new(p), t, Start::Zero)?;
+                gemm_at(F32, (count, t, d), grad, v.from_row(keys.start).t(), Shared::new(gp), t, Start::Zero)?;
                 weigh(p, gp, (t, d, all), h.scale(), sums, y.data, grad.data);
                 let (p, gs) = (Matrix::rows(p, t), Matrix::rows(gp, t));
                 let start = from_first(block.start == 0);
-                sgemm_at((t, d, count), p.t(), grad, gv.offset(keys.start * gv_row), gv_row, start)?;
-                sgemm_at((t, d, count), gs.t(), q, gk.offset(keys.start * gk_row), gk_row, start)?;
-                sgemm_at((count, d, t), gs, k.from_row(keys.start), gq, wide, from_first(keys.start == 0))?;
+                gemm_at(F32, (t, d, count), p.t(), grad, gv.offset(keys.start * gv_row), gv_row, start)?;
+                gemm_at(F32, (t, d, count), gs.t(), q, gk.offset(keys.start * gk_row), gk_row, start)?;
+                gemm_at(F32, (count, d, t), gs, k.from_row(keys.start), gq, wide, from_first(keys.start == 0))?;
             }
         }
         if s.keys == 0 {

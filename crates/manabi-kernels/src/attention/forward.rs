@@ -10,7 +10,8 @@ use super::{
     Heads,
     sequences::{Sequence, Sequences},
 };
-use crate::matmul::{Matrix, Start, sgemm_at};
+use crate::Precision::F32;
+use crate::matmul::{Matrix, Start, gemm_at};
 use crate::memory::Scratch;
 use crate::storage::Shared;
 use crate::vector::{exp, max, sum_by};
@@ -93,7 +94,7 @@ unsafe fn queries(
         let (t, first) = (block.len(), block.start == 0);
         let scores = &mut scores[..count * t];
         // SAFETY: `scores` holds count x t elements.
-        unsafe { sgemm_at((count, t, d), q, k.from_row(block.start).t(), Shared::new(scores), t, Start::Zero) }?;
+        unsafe { gemm_at(F32, (count, t, d), q, k.from_row(block.start).t(), Shared::new(scores), t, Start::Zero) }?;
         weigh(scores, t, h.scale(), tops, totals, shares);
         let start = if first { Start::Zero } else { Start::Add };
         // SAFETY: the caller gave the head's columns of these rows to this task, and the first block writes them.
@@ -101,7 +102,7 @@ unsafe fn queries(
             if !first {
                 scale(out, (all, d), shares);
             }
-            sgemm_at((count, d, t), Matrix::rows(scores, t), v.from_row(block.start), out, all, start)?;
+            gemm_at(F32, (count, d, t), Matrix::rows(scores, t), v.from_row(block.start), out, all, start)?;
         }
     }
     for ((sum, top), total) in sums.iter_mut().zip(&*tops).zip(&mut *totals) {

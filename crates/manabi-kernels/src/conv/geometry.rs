@@ -67,8 +67,7 @@ pub(super) struct Geometry {
     pub(super) groups: usize,
     pub(super) down: Axis,
     pub(super) across: Axis,
-    /// In which numbers the products are to read their factors.
-    #[expect(dead_code, reason = "the matrix product does not take a precision yet")]
+    /// In which numbers the products read their factors.
     pub(super) precision: Precision,
 }
 

@@ -11,7 +11,7 @@ use candle_core::Result;
 use rayon::prelude::*;
 
 use super::{geometry::Geometry, op::Gradients};
-use crate::matmul::{Matrix, Start, sgemm, sgemm_at};
+use crate::matmul::{Matrix, Start, gemm, gemm_at};
 use crate::memory::{Scratch, build};
 use crate::storage::Shared;
 use columns::{Block, Blocks, add_back, columns, in_place};
@@ -42,7 +42,7 @@ unsafe fn block(g: &Geometry, x: &[f32], w: &[f32], bias: Option<&[f32]>, block:
         let size = (per_group, width, taps);
         let row = |image: usize, c: usize| image * g.output() + c * positions + block.first;
         if block.images.len() > 1 {
-            sgemm(size, w, columns, &mut product, width, false)?;
+            gemm(g.precision, size, w, columns, &mut product, width, false)?;
             for (i, image) in block.images.clone().enumerate() {
                 for (c, from) in channels.clone().zip(product.chunks_exact(width)) {
                     // SAFETY: the block's own positions.
@@ -65,7 +65,7 @@ unsafe fn block(g: &Geometry, x: &[f32], w: &[f32], bias: Option<&[f32]>, block:
         }
         let start = if bias.is_some() { Start::Add } else { Start::Zero };
         // SAFETY: the block's own positions, written above where the product starts from them.
-        unsafe { sgemm_at(size, w, columns, y.offset(row(image, channels.start)), positions, start)? };
+        unsafe { gemm_at(g.precision, size, w, columns, y.offset(row(image, channels.start)), positions, start)? };
     }
     Ok(())
 }
@@ -145,15 +145,15 @@ fn backward_block(
         let weights = group * per_group * taps..(group + 1) * per_group * taps;
         if let Some(gw) = gw.as_deref_mut() {
             let columns = columns(g, x, block, group, &mut space);
-            sgemm((per_group, taps, width), gy, columns.t(), &mut gw[weights.clone()], taps, true)?;
+            gemm(g.precision, (per_group, taps, width), gy, columns.t(), &mut gw[weights.clone()], taps, true)?;
         }
         if let Some(gx) = gx.as_deref_mut() {
             let w = Matrix::rows(&w[weights], taps).t();
             if direct {
                 let start = group * taps * positions + block.first;
-                sgemm((taps, width, per_group), w, gy, &mut gx[start..], positions, false)?;
+                gemm(g.precision, (taps, width, per_group), w, gy, &mut gx[start..], positions, false)?;
             } else {
-                sgemm((taps, width, per_group), w, gy, &mut space, width, false)?;
+                gemm(g.precision, (taps, width, per_group), w, gy, &mut space, width, false)?;
                 add_back(g, &space, block, group, gx);
             }
         }

@@ -4,25 +4,26 @@
 //! All threads together copy a block of B into panels; then each takes some rows of A after the other, goes through k
 //! in steps that fit its caches, copies A's part of a step, and runs the tiles, so that its part of C stays near until it is
 //! done. Blocks of rows are many: a thread that is held up leaves its share to the others. Operands that are small, or
-//! that already lie as the tiles want them, are read where they are.
+//! that already lie as the tiles want them, are read where they are, unless they are still to be rounded.
 
 use rayon::prelude::*;
 
 use super::{
     matrix::Matrix,
     micro_kernel::{MOST, MicroKernel, Operand, Tile},
-    pack::{self, LINE},
+    pack::{self, LINE, first_line},
+    right::Right,
 };
 use crate::memory::Scratch;
 use crate::storage::Shared;
 
-/// The most steps of k at once: a panel of B of this depth takes half of a first-level cache.
+/// The most words along k at once: a panel of B of this depth takes half of a first-level cache.
 const DEPTH: usize = 320;
 
 /// The most columns of B at once.
 const COLUMNS: usize = 1024;
 
-/// The most elements of B at once: 2 MiB of the shared cache.
+/// The most words of B at once: 2 MiB of the shared cache.
 const SHARE: usize = 1 << 19;
 
 /// The most rows of A at once: with `DEPTH` about half of a second-level cache.
@@ -30,9 +31,6 @@ const ROWS: usize = 144;
 
 /// The fewest rows of A for which the panels of B are fetched gladly.
 const FEW: usize = 64;
-
-/// Elements of B that tiles read in strides faster than they are copied.
-const SMALL: usize = 1 << 14;
 
 /// Multiplications below which threads cost more than they save.
 const ALONE: usize = 1 << 18;
@@ -82,7 +80,9 @@ pub(super) unsafe fn multiply(kernel: MicroKernel, p: &Product<'_>, parallel: bo
     }
     let threads = if parallel && m * n * k >= ALONE { rayon::current_num_threads() } else { 1 };
     let columns = even(n, COLUMNS, kernel.columns);
-    let reach = even(k, SHARE / columns, 1).max(1);
+    // Cut between words.
+    let steps = kernel.steps();
+    let reach = even(k, SHARE / columns * steps, steps).max(steps);
     for column in (0..n).step_by(columns) {
         // A product over nothing is its start: one round without depth.
         for first in (0..k.max(1)).step_by(reach) {
@@ -100,12 +100,12 @@ pub(super) unsafe fn multiply(kernel: MicroKernel, p: &Product<'_>, parallel: bo
 }
 
 /// Some columns and some steps of k of a product.
-struct Block<'a> {
-    kernel: MicroKernel,
+pub(super) struct Block<'a> {
+    pub(super) kernel: MicroKernel,
     /// First, and how many.
-    columns: (usize, usize),
+    pub(super) columns: (usize, usize),
     /// First, and how many.
-    reach: (usize, usize),
+    pub(super) reach: (usize, usize),
     start: Start<'a>,
     after: Option<After<'a>>,
 }
@@ -115,28 +115,8 @@ impl Block<'_> {
     /// As for [`multiply`].
     unsafe fn run(&self, p: &Product<'_>, threads: usize) {
         let (m, _, _) = p.size;
-        let ((column, columns), (_, reach), wide) = (self.columns, self.reach, self.kernel.columns);
-        // Read where it is: all panels but a last one that is not whole.
-        let direct = if self.right_as_it_is(p) { columns / wide } else { 0 };
-        let copied = columns.div_ceil(wide) - direct;
-        // A line between panels: at distances of a power of two they would push each other out of the caches.
-        let size = wide * reach + LINE;
-        let mut space = Scratch::new(copied * size + LINE);
-        let panels = aligned(&mut space, copied * size);
-        if copied * reach > 0 {
-            let each = if threads == 1 { copied } else { copied.div_ceil(4 * threads) };
-            let pack = |(i, to): (usize, &mut [f32])| {
-                let first = (direct + i * each) * wide;
-                let part = (column + first, (each * wide).min(columns - first));
-                // SAFETY: the part lies inside the block, and `to` has whole panels for it.
-                unsafe { pack::right(self.kernel, p.b, part, self.reach, size, to) };
-            };
-            match threads {
-                1 => panels.chunks_mut(each * size).enumerate().for_each(pack),
-                _ => panels.par_chunks_mut(each * size).enumerate().for_each(pack),
-            }
-        }
-        let right = Right { direct, panels, size };
+        // SAFETY: what this function asks of its caller.
+        let right = unsafe { Right::new(self, p, threads) };
         // As many for each thread, and as even as whole tiles allow: all meet at the end of a block.
         let (tall, high) = (self.kernel.rows, m.div_ceil(self.kernel.rows));
         let parts = threads * m.div_ceil(threads * ROWS).max((m / threads / FEW).min(4));
@@ -155,12 +135,14 @@ impl Block<'_> {
     /// As for [`multiply`]; no other task has these rows.
     unsafe fn rows(&self, p: &Product<'_>, (row, rows): (usize, usize), right: &Right<'_>) {
         let (first, reach) = self.reach;
-        let most = even(reach, DEPTH, 1).max(1);
+        let steps = self.kernel.steps();
+        let most = even(reach, DEPTH * steps, steps).max(steps);
         // Without depth nothing is read.
-        let direct = reach == 0 || self.left_as_it_is(p);
-        let size = if direct { 0 } else { rows.next_multiple_of(self.kernel.rows) * most };
+        let direct = reach == 0 || self.left_in_place(p);
+        let size = rows.next_multiple_of(self.kernel.rows) * self.kernel.words(most);
         let mut space = Scratch::new(if direct { 0 } else { size + LINE });
-        let left = if direct { &mut [][..] } else { aligned(&mut space, size) };
+        let aligned = first_line(&space);
+        let left = if direct { &mut [][..] } else { &mut space[aligned..aligned + size] };
         for step in (0..reach.max(1)).step_by(most) {
             let depth = (first + step, most.min(reach - step));
             if !direct {
@@ -196,10 +178,11 @@ impl Block<'_> {
     ) {
         let (column, columns) = self.columns;
         let (tall, wide) = (self.kernel.rows, self.kernel.columns);
+        let depth = self.kernel.words(depth);
         let mut edge = [0f32; MOST];
         for j in (0..columns).step_by(wide) {
             let width = wide.min(columns - j);
-            let b = right.panel(p.b, (column + j, j / wide), (first, first - self.reach.0), wide);
+            let b = right.panel((column + j, j / wide), (first, first - self.reach.0));
             for i in (0..rows).step_by(tall) {
                 let a = match left {
                     None => Operand { data: p.a.at(row + i, first), line: p.a.row_stride, depth: p.a.column_stride },
@@ -236,38 +219,9 @@ impl Block<'_> {
         }
     }
 
-    /// True where copying B costs more than reading it in strides.
-    fn right_as_it_is(&self, p: &Product<'_>) -> bool {
-        let (m, _, _) = p.size;
-        p.b.column_stride == 1 && (m <= 4 * self.kernel.rows || self.columns.1 * self.reach.1 <= SMALL)
-    }
-
     /// True where copying A costs more than reading it in strides.
-    fn left_as_it_is(&self, p: &Product<'_>) -> bool {
-        self.columns.1 <= 8 * self.kernel.columns && (p.a.column_stride == 1 || p.a.row_stride == 1)
+    fn left_in_place(&self, p: &Product<'_>) -> bool {
+        let narrow = self.columns.1 <= 8 * self.kernel.columns;
+        self.kernel.reads_in_place() && narrow && (p.a.column_stride == 1 || p.a.row_stride == 1)
     }
-}
-
-/// The block of B: panels read where they are, then copied ones of `size` elements.
-struct Right<'a> {
-    direct: usize,
-    panels: &'a [f32],
-    size: usize,
-}
-
-impl Right<'_> {
-    /// A panel from the k-th row of B on, which is the `step`-th of the block.
-    #[inline(always)]
-    fn panel(&self, b: Matrix<'_>, (column, panel): (usize, usize), (k, step): (usize, usize), wide: usize) -> Operand {
-        match panel.checked_sub(self.direct) {
-            None => Operand { data: b.at(k, column), line: 0, depth: b.row_stride },
-            Some(i) => Operand { data: self.panels[i * self.size + step * wide..].as_ptr(), line: 0, depth: wide },
-        }
-    }
-}
-
-/// `len` elements of a buffer that has `LINE` more, from the start of a cache line on.
-fn aligned(space: &mut [f32], len: usize) -> &mut [f32] {
-    let skip = space.as_ptr().align_offset(4 * LINE).min(LINE);
-    &mut space[skip..skip + len]
 }

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use candle_core::{Result, Tensor, bail};
 
 use super::{Affine, BETA, FIRST, GAMMA, Norm, SECOND, affine_gradients, parameters};
+use crate::Precision;
 use crate::attention::{Sequences, attention, check_heads, gradient, sequences, weighted};
 use crate::many::{Fused, Gradients, apply};
 use crate::matmul::{Matrix, product, product_then, product_with};
@@ -40,13 +41,21 @@ pub fn add_attention(x: &Tensor, branch: &AttentionBranch<'_>) -> Result<Tensor>
         return x + out.apply(&attention(&qkv.apply(&norm.apply(x)?)?, *heads, *keep)?)?;
     }
     let sequences = sequences(op, *keep, (b, t))?;
-    let op = SelfAttention { eps: norm.eps, heads: *heads, sequences, kept: OnceLock::new() };
+    let op = SelfAttention {
+        eps: norm.eps,
+        heads: *heads,
+        precisions: [qkv.precision, out.precision],
+        sequences,
+        kept: OnceLock::new(),
+    };
     apply(x, parameters(norm, qkv, out)?, op)
 }
 
 struct SelfAttention {
     eps: f64,
     heads: usize,
+    /// Of the first layer and of the second.
+    precisions: [Precision; 2],
     sequences: Sequences,
     kept: OnceLock<Kept>,
 }
@@ -75,13 +84,13 @@ impl Fused for SelfAttention {
             let mut normal = Scratch::new(x.len());
             let stats = normalize_layer(x, p[GAMMA], p[BETA], self.eps, &mut normal);
             let (normal, first) = (Matrix::rows(&normal, d), Matrix::rows(p[FIRST], d).t());
-            let qkv = product_with((rows, 3 * d, d), normal, first, Some(p[FIRST + 1]))?;
+            let qkv = product_with(self.precisions[0], (rows, 3 * d, d), normal, first, Some(p[FIRST + 1]))?;
             let (mixed, sums) = weighted(self.heads, 3 * d, &self.sequences, &qkv)?;
             let residual = |row: usize, column: usize, part: &mut [f32]| {
                 part.iter_mut().zip(&x[row * d + column..]).for_each(|(y, x)| *y += x);
             };
             let (rows_in, second) = (Matrix::rows(&mixed, d), Matrix::rows(p[SECOND], d).t());
-            let y = product_then((rows, d, d), rows_in, second, p[SECOND + 1], &residual)?;
+            let y = product_then(self.precisions[1], (rows, d, d), rows_in, second, p[SECOND + 1], &residual)?;
             // The forward pass runs once for each instance.
             let _ = self.kept.set(Kept { stats, qkv, mixed, sums });
             Ok(y)
@@ -98,15 +107,16 @@ impl SelfAttention {
     fn gradients(&self, kept: &Kept, x: &[f32], g: &[f32], parameters: &[Tensor], p: &[&[f32]]) -> Result<Gradients> {
         let d = p[GAMMA].len();
         let rows = x.len() / d;
-        let [g_out, g_out_bias] = affine_gradients(parameters, SECOND, &kept.mixed, g)?;
-        let g_mixed = product((rows, d, d), Matrix::rows(g, d), Matrix::rows(p[SECOND], d))?;
+        let [g_out, g_out_bias] = affine_gradients(self.precisions[1], parameters, SECOND, &kept.mixed, g)?;
+        let g_mixed = product(self.precisions[1], (rows, d, d), Matrix::rows(g, d), Matrix::rows(p[SECOND], d))?;
         let given = (&kept.qkv[..], &kept.mixed[..], &g_mixed[..], &kept.sums[..]);
         let g_qkv = gradient(self.heads, 3 * d, &self.sequences, given)?;
         drop(g_mixed);
         let mut normal = Scratch::new(x.len());
         normalize_layer(x, p[GAMMA], p[BETA], self.eps, &mut normal);
-        let [g_first, g_first_bias] = affine_gradients(parameters, FIRST, &normal, &g_qkv)?;
-        let g_normal = product((rows, d, 3 * d), Matrix::rows(&g_qkv, 3 * d), Matrix::rows(p[FIRST], d))?;
+        let [g_first, g_first_bias] = affine_gradients(self.precisions[0], parameters, FIRST, &normal, &g_qkv)?;
+        let g_normal =
+            product(self.precisions[0], (rows, d, 3 * d), Matrix::rows(&g_qkv, 3 * d), Matrix::rows(p[FIRST], d))?;
         let (gx, g_gamma, g_beta) = layer_norm_gradients(x, p[GAMMA], &g_normal, &kept.stats, For::Input(g));
         Ok((gx, vec![Some(g_gamma), Some(g_beta), g_first, g_first_bias, g_out, g_out_bias]))
     }

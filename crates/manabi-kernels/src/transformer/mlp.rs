@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use candle_core::{Result, Tensor, bail};
 
 use super::{Affine, BETA, FIRST, GAMMA, Norm, SECOND, affine_gradients, parameters};
+use crate::Precision;
 use crate::activation::{gelu, gelu_again, gelu_into};
 use crate::many::{Fused, Gradients, apply};
 use crate::matmul::{Matrix, product, product_then};
@@ -34,11 +35,17 @@ pub fn add_mlp(x: &Tensor, branch: &MlpBranch<'_>) -> Result<Tensor> {
     if !fast(&[x, norm.gamma, norm.beta, first.weight, first.bias, second.weight, second.bias]) {
         return x + second.apply(&gelu(&first.apply(&norm.apply(x)?)?)?)?;
     }
-    apply(x, parameters(norm, first, second)?, Mlp { eps: norm.eps, kept: OnceLock::new() })
+    apply(
+        x,
+        parameters(norm, first, second)?,
+        Mlp { eps: norm.eps, precisions: [first.precision, second.precision], kept: OnceLock::new() },
+    )
 }
 
 struct Mlp {
     eps: f64,
+    /// Of the first layer and of the second.
+    precisions: [Precision; 2],
     kept: OnceLock<Kept>,
 }
 
@@ -68,12 +75,12 @@ impl Fused for Mlp {
                 gelu_into(part, out.at(row * hidden + column, part.len()));
             };
             let (normal, first) = (Matrix::rows(&normal, d), Matrix::rows(p[FIRST], d).t());
-            let before = product_then((rows, hidden, d), normal, first, p[FIRST + 1], &activate)?;
+            let before = product_then(self.precisions[0], (rows, hidden, d), normal, first, p[FIRST + 1], &activate)?;
             let residual = |row: usize, column: usize, part: &mut [f32]| {
                 part.iter_mut().zip(&x[row * d + column..]).for_each(|(y, x)| *y += x);
             };
             let (active, second) = (Matrix::rows(&active, hidden), Matrix::rows(p[SECOND], hidden).t());
-            let y = product_then((rows, d, hidden), active, second, p[SECOND + 1], &residual)?;
+            let y = product_then(self.precisions[1], (rows, d, hidden), active, second, p[SECOND + 1], &residual)?;
             // The forward pass runs once for each instance.
             let _ = self.kept.set(Kept { stats, hidden: before });
             Ok(y)
@@ -98,12 +105,13 @@ impl Mlp {
             gelu_again(&kept.hidden[at..at + part.len()], part, out.at(at, part.len()));
         };
         let second = Matrix::rows(p[SECOND], hidden);
-        let g_hidden = product_then((rows, hidden, d), Matrix::rows(g, d), second, &[], &slope)?;
-        let [g_second, g_second_bias] = affine_gradients(parameters, SECOND, &active, g)?;
+        let g_hidden = product_then(self.precisions[1], (rows, hidden, d), Matrix::rows(g, d), second, &[], &slope)?;
+        let [g_second, g_second_bias] = affine_gradients(self.precisions[1], parameters, SECOND, &active, g)?;
         let mut normal = Scratch::new(x.len());
         normalize_layer(x, p[GAMMA], p[BETA], self.eps, &mut normal);
-        let [g_first, g_first_bias] = affine_gradients(parameters, FIRST, &normal, &g_hidden)?;
-        let g_normal = product((rows, d, hidden), Matrix::rows(&g_hidden, hidden), Matrix::rows(p[FIRST], d))?;
+        let [g_first, g_first_bias] = affine_gradients(self.precisions[0], parameters, FIRST, &normal, &g_hidden)?;
+        let g_normal =
+            product(self.precisions[0], (rows, d, hidden), Matrix::rows(&g_hidden, hidden), Matrix::rows(p[FIRST], d))?;
         let (gx, g_gamma, g_beta) = layer_norm_gradients(x, p[GAMMA], &g_normal, &kept.stats, For::Input(g));
         Ok((gx, vec![Some(g_gamma), Some(g_beta), g_first, g_first_bias, g_second, g_second_bias]))
     }

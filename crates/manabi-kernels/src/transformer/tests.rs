@@ -47,7 +47,7 @@ impl Branch {
 }
 
 fn affine(vars: &[Var; 2]) -> Affine<'_> {
-    Affine { weight: &vars[0], bias: &vars[1] }
+    Affine { weight: &vars[0], bias: &vars[1], precision: Precision::F32 }
 }
 
 fn plain_mlp(x: &Tensor, b: &MlpBranch<'_>) -> Tensor {
@@ -112,7 +112,7 @@ fn what_is_frozen_gets_no_gradient_and_changes_no_other() {
     let (x, b) = (var(&[2, 5, 8], 1), Branch::new(8, 24, 8, 2));
     let whole = add_attention(&x, &b.attention(2, None)).unwrap().sqr().unwrap().sum_all().unwrap().backward().unwrap();
     let frozen = b.first[0].as_tensor().detach();
-    let qkv = Affine { weight: &frozen, bias: &b.first[1] };
+    let qkv = Affine { weight: &frozen, ..affine(&b.first) };
     let still = x.as_tensor().detach();
     let y = add_attention(&still, &AttentionBranch { qkv, ..b.attention(2, None) }).unwrap();
     let part = y.sqr().unwrap().sum_all().unwrap().backward().unwrap();
@@ -123,7 +123,7 @@ fn what_is_frozen_gets_no_gradient_and_changes_no_other() {
     let b = Branch::new(8, 20, 20, 2);
     let still: Vec<Tensor> = b.all().iter().map(|v| v.as_tensor().detach()).collect();
     let norm = Norm { gamma: &still[0], beta: &still[1], eps: 1e-6 };
-    let [first, second] = [2, 4].map(|i| Affine { weight: &still[i], bias: &still[i + 1] });
+    let [first, second] = [2, 4].map(|i| Affine { weight: &still[i], bias: &still[i + 1], precision: Precision::F32 });
     let frozen = add_mlp(&x, &MlpBranch { norm, first, second }).unwrap().sum_all().unwrap().backward().unwrap();
     let whole = add_mlp(&x, &b.mlp()).unwrap().sum_all().unwrap().backward().unwrap();
     assert_eq!(flat(frozen.get(&x).unwrap()), flat(whole.get(&x).unwrap()));
@@ -151,9 +151,24 @@ fn another_number_format_takes_the_chain_of_operations() {
     let (x, b) = (var(&[2, 3, 8], 1), Branch::new(8, 20, 20, 2));
     let wide: Vec<Tensor> = b.all().iter().map(|v| v.to_dtype(DType::F64).unwrap()).collect();
     let norm = Norm { gamma: &wide[0], beta: &wide[1], eps: 1e-6 };
-    let [first, second] = [2, 4].map(|i| Affine { weight: &wide[i], bias: &wide[i + 1] });
+    let [first, second] = [2, 4].map(|i| Affine { weight: &wide[i], bias: &wide[i + 1], precision: Precision::F32 });
     let y = add_mlp(&x.to_dtype(DType::F64).unwrap(), &MlpBranch { norm, first, second }).unwrap();
     close("value", &add_mlp(&x, &b.mlp()).unwrap(), &y.to_dtype(DType::F32).unwrap(), 1e-5);
+}
+
+#[test]
+fn in_bf16_the_parts_are_those_of_layers_in_bf16() {
+    let rounded = |vars| Affine { precision: Precision::Bf16, ..affine(vars) };
+    let (x, b) = (var(&[2, 9, 8], 1), Branch::new(8, 20, 20, 2));
+    let branch = MlpBranch { first: rounded(&b.first), second: rounded(&b.second), ..b.mlp() };
+    let inputs: Vec<&Var> = b.all().into_iter().chain([&x]).collect();
+    same_gradients(&inputs, || add_mlp(&x, &branch).unwrap(), || plain_mlp(&x, &branch), 1e-5);
+    let exact = flat(&add_mlp(&x, &b.mlp()).unwrap());
+    assert_ne!(flat(&add_mlp(&x, &branch).unwrap()), exact);
+    let b = Branch::new(8, 24, 8, 2);
+    let inputs: Vec<&Var> = b.all().into_iter().chain([&x]).collect();
+    let branch = AttentionBranch { qkv: rounded(&b.first), out: rounded(&b.second), ..b.attention(2, None) };
+    same_gradients(&inputs, || add_attention(&x, &branch).unwrap(), || plain_attention(&x, &branch), 1e-5);
 }
 
 #[test]

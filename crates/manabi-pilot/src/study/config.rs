@@ -19,7 +19,8 @@ pub struct StudyConfig {
     pub seeds: usize,
     /// Seed of pre-training and of the first draw.
     pub seed: u64,
-    /// Settings of pre-training; the study itself decides on the steps and on how often it looks.
+    /// Settings of pre-training; the study itself decides on the steps and on how often it looks. Training on labels takes
+    /// precision and recomputation from them.
     pub train: TrainConfig,
     /// Where pre-training leaves checkpoints, metrics and the encoder.
     pub run: Option<PathBuf>,

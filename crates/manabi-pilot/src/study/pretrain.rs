@@ -93,7 +93,9 @@ impl<M: Modality> Input<'_, M> {
 
     /// Rows a second in training on labels.
     pub fn labelled_rate(&self) -> Result<f64> {
-        let config = TrainConfig { steps: Some(1000), monitor_every: 0, ..TrainConfig::default() };
+        let TrainConfig { precision, recompute, .. } = self.config.train;
+        let config =
+            TrainConfig { steps: Some(1000), monitor_every: 0, precision, recompute, ..TrainConfig::default() };
         let supervised = method::find("supervised")?;
         let setup = Setup::new(self.modality, self.source, &self.data.rows, supervised, config);
         let mut trainer = self.interruptible(Trainer::new(setup)?);

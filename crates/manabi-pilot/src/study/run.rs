@@ -9,6 +9,7 @@ use manabi_core::{
     encoder::Encoder,
     eval::{Features, metrics::Metric, statistics::Bootstrap},
     modality::Modality,
+    nn::Precision,
     train::{Observer, Signals},
 };
 
@@ -83,6 +84,9 @@ fn settings<M: Modality>(start: &Start<M>, trained: &Pretrained) -> Vec<(String,
         ("steps".to_string(), trained.summary.steps.to_string()),
         ("batch".to_string(), trained.config.batch.map_or("default".into(), |b| b.to_string())),
     ];
+    if trained.config.precision != Precision::F32 {
+        all.push(("precision".into(), trained.config.precision.name().into()));
+    }
     if let Some(optimizer) = &trained.config.optimizer {
         all.push(("optimiser".into(), serde_json::to_string(optimizer).unwrap_or_default()));
     }
@@ -204,6 +208,7 @@ impl<M: Modality> Study<M> {
                 kept: &speed.kept,
                 rows_per_second: speed.rows_per_second,
                 effort: speed.effort,
+                compute: start.config.train.compute(),
             };
             let (trained, mut left_out) = trainings.run(&self.watch, say)?;
             cells.extend(trained);

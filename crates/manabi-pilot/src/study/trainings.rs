@@ -15,6 +15,7 @@ use manabi_core::{
         recipe::Recipe,
     },
     modality::Modality,
+    nn::Compute,
     train::{Observer, Quiet},
 };
 
@@ -52,6 +53,8 @@ pub struct Trainings<'a, M: Modality> {
     pub kept: &'a [f64],
     /// Rows a second in training on labels, for the estimate.
     pub rows_per_second: f64,
+    /// How the layers compute while they train.
+    pub compute: Compute,
 }
 
 impl<M: Modality> Trainings<'_, M> {
@@ -104,6 +107,7 @@ impl<M: Modality> Trainings<'_, M> {
                         encoder: start,
                         recipe: recipe.clone(),
                         seed: draw.seed,
+                        compute: self.compute,
                     };
                     let observer: &mut dyn Observer = &mut Quiet;
                     let (classifier, _) = classifier::fit(&job, observer)?;

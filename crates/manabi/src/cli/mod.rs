@@ -88,9 +88,24 @@ pub struct MethodArgs {
     /// A config.toml of an earlier run; the other options come on top.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// How layers compute.
+    #[command(flatten)]
+    pub compute: ComputeArgs,
     /// A setting: `temperature=0.5` (method), `train.batch=128`, `data.size=64`. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+}
+
+/// How layers compute while they train.
+#[derive(Clone, Debug, Args)]
+pub struct ComputeArgs {
+    /// Factors of matrix products in training: with bf16 they are rounded to 8 bits of mantissa, which is faster on processors
+    /// with AVX512-BF16; weights, sums, norms and losses stay f32.
+    #[arg(long, value_name = "f32|bf16", value_parser = ["f32", "bf16"], hide_possible_values = true)]
+    pub precision: Option<String>,
+    /// Compute the inside of blocks again in the backward pass instead of keeping it: less memory, more time.
+    #[arg(long)]
+    pub recompute: bool,
 }
 
 /// Where results go.
@@ -184,6 +199,9 @@ pub struct EvaluateArgs {
     /// Label samples that are drawn for each budget.
     #[arg(long, default_value_t = 3, value_name = "N")]
     pub seeds: usize,
+    /// How layers compute in the rows that train networks; what is not given is as in the run.
+    #[command(flatten)]
+    pub compute: ComputeArgs,
     /// Time for the rows that train networks; the largest budgets are left out beyond it.
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub budget: Option<std::time::Duration>,
@@ -201,6 +219,9 @@ pub struct FinetuneArgs {
     /// The results.
     #[command(flatten)]
     pub out: OutArgs,
+    /// How layers compute; what is not given is as in the run.
+    #[command(flatten)]
+    pub compute: ComputeArgs,
     /// The seed.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub seed: u64,

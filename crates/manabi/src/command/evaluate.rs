@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use manabi_core::modality::Modality;
+use manabi_core::{modality::Modality, nn::Compute};
 use manabi_pilot::{
     report,
     study::{self, Start, StudyConfig},
@@ -27,6 +27,8 @@ pub fn run<M: Modality>(args: &EvaluateArgs, global: Global) -> Result<()> {
     config.method.clone_from(&trained.config.method);
     config.seeds = args.seeds;
     config.seed = trained.config.train()?.seed;
+    let Compute { precision, recompute } = trained.config.compute(&args.compute)?;
+    (config.train.precision, config.train.recompute) = (precision, recompute);
     config.budget = args.budget.unwrap_or(BUDGET);
     config.command = std::env::args().collect::<Vec<_>>().join(" ");
     let encoder = trained.config.encoder::<M>();

@@ -43,6 +43,7 @@ pub fn run<M: Modality>(args: &FinetuneArgs, global: Global) -> Result<()> {
         encoder: Some(&trained.weights),
         recipe: Recipe::for_labels(rows.len()).scored_by(metric),
         seed: args.seed,
+        compute: trained.config.compute(&args.compute)?,
     };
     let (fitted, tensors) = classifier::fit(&job, observer(global.quiet).as_mut())?;
     let tested: Vec<u32> = parts.test.iter().filter_map(|&i| source.records()[i].label).collect();

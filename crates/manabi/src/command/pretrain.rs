@@ -1,6 +1,6 @@
 //! `manabi pretrain`: an encoder without labels.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use manabi_core::{
@@ -43,7 +43,7 @@ pub fn run<M: Modality>(args: &PretrainArgs, global: Global) -> Result<()> {
     let earlier = resumed(args)?;
     let going_on = earlier.is_some();
     let mut config = match earlier {
-        Some(config) => config,
+        Some(config) => config.resumed(&args.method.compute, args.out.out.as_deref().unwrap_or(Path::new("")))?,
         None => RunConfig::from_args(&args.method)?,
     };
     let data = match &args.data.data {

@@ -1,13 +1,33 @@
-//! Tiles with fused multiply-add on 256-bit and 512-bit registers; one text for both.
+//! Tiles with fused multiply-add on 256-bit and 512-bit registers, and with products of pairs of bf16; one text for all.
+
+mod turn;
 
 use std::arch::x86_64::{
-    _mm_castps_pd, _mm_storel_pd, _mm_storeu_ps, _mm256_castps256_ps128, _mm256_extractf128_ps, _mm256_fmadd_ps,
-    _mm256_loadu_ps, _mm256_permute2f128_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_storeu_ps,
-    _mm256_unpackhi_ps, _mm256_unpacklo_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_storeu_ps,
+    __m512, __m512bh, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
+    _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
-use super::{super::pack::TURN, MicroKernel, Tile};
+use super::{
+    super::{
+        pack::Source,
+        words::{Floats, Pairs, Rounded, Words},
+    },
+    Form, MicroKernel, Tile,
+};
+use crate::Precision;
+
+/// Those that this processor can run, the best first.
+pub(super) fn found(precision: Precision) -> [Option<MicroKernel>; 3] {
+    let avx2 = std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma");
+    let avx512 = avx2 && std::is_x86_feature_detected!("avx512f");
+    let pairs = avx512 && std::is_x86_feature_detected!("avx512bf16");
+    match precision {
+        Precision::F32 => [avx512.then_some(AVX512), avx2.then_some(AVX2), None],
+        Precision::Bf16 => {
+            [pairs.then_some(AVX512_BF16), avx512.then_some(AVX512_ROUNDED), avx2.then_some(AVX2_ROUNDED)]
+        }
+    }
+}
 
 macro_rules! tile {
     ($name:ident, $features:literal, $lanes:literal, $zero:ident, $load:ident, $spread:ident, $fma:ident, $store:ident) => {
@@ -49,82 +69,83 @@ macro_rules! tile {
 
 tile!(avx2, "avx2,fma", 8, _mm256_setzero_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_storeu_ps);
 tile!(avx512, "avx512f", 16, _mm512_setzero_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_storeu_ps);
+tile!(pairs, "avx512f,avx512bf16", 16, _mm512_setzero_ps, _mm512_loadu_ps, _mm512_set1_ps, dot, _mm512_storeu_ps);
+
+/// `sum` and, in each lane, the products of two pairs of bf16.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bf16")]
+fn dot(a: __m512, b: __m512, sum: __m512) -> __m512 {
+    // SAFETY: both types are 512 bits, and any bits are values of both.
+    let pairs = |words: __m512| unsafe { std::mem::transmute::<__m512, __m512bh>(words) };
+    _mm512_dpbf16_ps(sum, pairs(a), pairs(b))
+}
+
+/// # Safety
+/// As for [`Source::panels`], on a processor with AVX2, which every one with AVX-512 has.
+#[target_feature(enable = "avx2")]
+unsafe fn panels<const LINES: usize, W: Words>(source: Source, size: usize, to: &mut [f32]) {
+    // SAFETY: what this function asks of its caller.
+    unsafe { source.panels::<LINES, W>(turn::turn, size, to) }
+}
 
 /// 6 x 16: twelve sums, two of B, one of A of sixteen registers.
-pub(in crate::matmul) const AVX2: MicroKernel = MicroKernel {
+const AVX2: MicroKernel = MicroKernel {
     name: "AVX2 and FMA",
     rows: 6,
     columns: 16,
+    form: Form::Floats,
     run: &[avx2::<1>, avx2::<2>, avx2::<3>, avx2::<4>, avx2::<5>, avx2::<6>],
-    turn,
+    panels: [panels::<6, Floats>, panels::<16, Floats>],
 };
 
+const AVX2_ROUNDED: MicroKernel = MicroKernel {
+    name: "AVX2 and FMA, rounded",
+    form: Form::Rounded,
+    panels: [panels::<6, Rounded>, panels::<16, Rounded>],
+    ..AVX2
+};
+
+/// `$tile` for 1 to 12 rows.
+macro_rules! twelve {
+    ($tile:ident) => {
+        &[
+            $tile::<1>,
+            $tile::<2>,
+            $tile::<3>,
+            $tile::<4>,
+            $tile::<5>,
+            $tile::<6>,
+            $tile::<7>,
+            $tile::<8>,
+            $tile::<9>,
+            $tile::<10>,
+            $tile::<11>,
+            $tile::<12>,
+        ]
+    };
+}
+
 /// 12 x 32: twenty-four sums, two of B, the rest for A.
-pub(in crate::matmul) const AVX512: MicroKernel = MicroKernel {
+const AVX512: MicroKernel = MicroKernel {
     name: "AVX-512",
     rows: 12,
     columns: 32,
-    run: &[
-        avx512::<1>,
-        avx512::<2>,
-        avx512::<3>,
-        avx512::<4>,
-        avx512::<5>,
-        avx512::<6>,
-        avx512::<7>,
-        avx512::<8>,
-        avx512::<9>,
-        avx512::<10>,
-        avx512::<11>,
-        avx512::<12>,
-    ],
-    turn,
+    form: Form::Floats,
+    run: twelve!(avx512),
+    panels: [panels::<12, Floats>, panels::<32, Floats>],
 };
 
-/// # Safety
-/// As for [`MicroKernel::turn`], on a processor with AVX2, which every one with AVX-512 has.
-#[target_feature(enable = "avx2")]
-unsafe fn turn(from: *const f32, line: usize, count: usize, to: *mut f32, row: usize) {
-    // SAFETY: the caller vouches for `count` lines of eight elements; a line that is not there repeats the last.
-    let r: [_; TURN] = std::array::from_fn(|i| unsafe { _mm256_loadu_ps(from.add(i.min(count - 1) * line)) });
-    // Neighbours of two lines, then of four, then of all.
-    let (a, b) = (_mm256_unpacklo_ps(r[0], r[1]), _mm256_unpackhi_ps(r[0], r[1]));
-    let (c, d) = (_mm256_unpacklo_ps(r[2], r[3]), _mm256_unpackhi_ps(r[2], r[3]));
-    let (e, f) = (_mm256_unpacklo_ps(r[4], r[5]), _mm256_unpackhi_ps(r[4], r[5]));
-    let (g, h) = (_mm256_unpacklo_ps(r[6], r[7]), _mm256_unpackhi_ps(r[6], r[7]));
-    const LOW: i32 = 0b01_00_01_00;
-    const HIGH: i32 = 0b11_10_11_10;
-    let upper = [
-        _mm256_shuffle_ps::<LOW>(a, c),
-        _mm256_shuffle_ps::<HIGH>(a, c),
-        _mm256_shuffle_ps::<LOW>(b, d),
-        _mm256_shuffle_ps::<HIGH>(b, d),
-    ];
-    let lower = [
-        _mm256_shuffle_ps::<LOW>(e, g),
-        _mm256_shuffle_ps::<HIGH>(e, g),
-        _mm256_shuffle_ps::<LOW>(f, h),
-        _mm256_shuffle_ps::<HIGH>(f, h),
-    ];
-    for j in 0..TURN {
-        let (u, l) = (upper[j % 4], lower[j % 4]);
-        let v = if j < 4 { _mm256_permute2f128_ps::<0x20>(u, l) } else { _mm256_permute2f128_ps::<0x31>(u, l) };
-        // SAFETY: the caller vouches for `count` elements at each of these addresses.
-        unsafe {
-            let to = to.add(j * row);
-            match count {
-                8 => _mm256_storeu_ps(to, v),
-                6 => {
-                    _mm_storeu_ps(to, _mm256_castps256_ps128(v));
-                    _mm_storel_pd(to.add(4).cast(), _mm_castps_pd(_mm256_extractf128_ps::<1>(v)));
-                }
-                4 => _mm_storeu_ps(to, _mm256_castps256_ps128(v)),
-                _ => {
-                    let mut all = [0f32; TURN];
-                    _mm256_storeu_ps(all.as_mut_ptr(), v);
-                    all.as_ptr().copy_to_nonoverlapping(to, count);
-                }
-            }
-        }
-    }
-}
+const AVX512_ROUNDED: MicroKernel = MicroKernel {
+    name: "AVX-512, rounded",
+    form: Form::Rounded,
+    panels: [panels::<12, Rounded>, panels::<32, Rounded>],
+    ..AVX512
+};
+
+const AVX512_BF16: MicroKernel = MicroKernel {
+    name: "AVX512-BF16",
+    form: Form::Pairs,
+    run: twelve!(pairs),
+    panels: [panels::<12, Pairs>, panels::<32, Pairs>],
+    ..AVX512
+};
