@@ -67,7 +67,7 @@ pub(super) fn backward(
     grad: &[f32],
     wanted: (bool, bool),
 ) -> Gradients {
-    let (input, weight): (Convolve, fn(&Geometry, &[f32], &[f32]) -> Result<Vec<f32>>) = match size {
+    let (input, weight): (Convolve, WeightGradient) = match size {
         Size::Two => (convolve::<F23, 2, 4>, weight_gradient::<F23, 2, 4>),
         Size::Four => (convolve::<F43, 4, 6>, weight_gradient::<F43, 4, 6>),
     };
@@ -77,6 +77,7 @@ pub(super) fn backward(
 }
 
 type Convolve = fn(&Geometry, &[f32], &[f32], Option<&[f32]>, bool) -> Result<Vec<f32>>;
+type WeightGradient = fn(&Geometry, &[f32], &[f32]) -> Result<Vec<f32>>;
 
 /// Convolves x (N, Ci, H, W) with the kernels `w`, or with `turned` x (N, Co, H, W) with the turned ones.
 fn convolve<T: Tile<M, A>, const M: usize, const A: usize>(
