@@ -12,7 +12,7 @@ use manabi_core::{
     },
     method,
     modality::Modality,
-    nn::Params,
+    nn::{Params, Precision},
     train::{Quiet, Setup, TrainConfig, Trainer},
 };
 use manabi_image::{
@@ -34,32 +34,53 @@ fn probe(modality: &ImageModality, source: &dyn Source<Image>, encoder: &dyn Enc
     accuracy(&labels(&test), &probe.predict(&features(&test)).unwrap()).unwrap()
 }
 
-/// The probe on a random encoder, and on one that `steps` steps of the method have trained.
-fn before_and_after(name: &str, encoder: &str, size: usize, steps: u64) -> (f64, f64) {
+/// The probe on a random encoder, and on one that `steps` steps of the method have trained in `precision`.
+fn before_and_after(name: &str, encoder: &str, size: usize, steps: u64, precision: Precision) -> (f64, f64) {
     let source = dataset(&Settings { seed: 3, train: TRAIN, test: TEST }).unwrap();
     let rows: Vec<usize> = (0..TRAIN).collect();
     let config = ImageConfig { encoder: encoder.into(), size: Some(size), ..ImageConfig::default() };
     let modality = ImageModality::fit(&config, &source, &rows).unwrap();
     let random = modality.encoder(&Params::new(1, &Device::Cpu)).unwrap();
     let before = probe(&modality, &source, random.as_ref());
-    let config =
-        TrainConfig { steps: Some(steps), batch: Some(64), monitor_every: 0, seed: 1, ..TrainConfig::default() };
+    let config = TrainConfig {
+        steps: Some(steps),
+        batch: Some(64),
+        monitor_every: 0,
+        seed: 1,
+        precision,
+        ..TrainConfig::default()
+    };
     let setup = Setup::new(&modality, &source, &rows, method::find(name).unwrap(), config);
     let mut trainer = Trainer::new(setup).unwrap();
     trainer.run(&mut Quiet).unwrap();
     let after = probe(&modality, &source, trainer.encoder());
-    println!("{name}: {before:.3} before, {after:.3} after {steps} steps");
+    println!("{name} in {}: {before:.3} before, {after:.3} after {steps} steps", precision.name());
     (before, after)
 }
 
 fn learns(name: &str, encoder: &str, size: usize, steps: u64, margin: f64) {
-    let (before, after) = before_and_after(name, encoder, size, steps);
+    learns_in(Precision::F32, name, encoder, size, steps, margin);
+}
+
+fn learns_in(precision: Precision, name: &str, encoder: &str, size: usize, steps: u64, margin: f64) {
+    let (before, after) = before_and_after(name, encoder, size, steps, precision);
     assert!(after > before + margin, "{name}: {before:.3} before, {after:.3} after");
 }
 
 #[test]
 fn simclr_learns_from_pictures() {
     learns("simclr", "small", 32, 100, 0.10);
+}
+
+#[test]
+fn simclr_learns_from_pictures_in_bf16() {
+    learns_in(Precision::Bf16, "simclr", "small", 32, 100, 0.10);
+}
+
+/// All products of a Transformer but those of attention are in bf16.
+#[test]
+fn masked_prediction_learns_from_pictures_in_bf16() {
+    learns_in(Precision::Bf16, "masked", "vit-tiny", 16, 100, 0.02);
 }
 
 #[test]
