@@ -6,7 +6,7 @@ use manabi::{
     core::{
         encoder::{Encoder, Mode},
         loss::{cross_entropy, nt_xent},
-        nn::{Init, Linear, Mlp, MlpConfig, Params, Role, Transformer, TransformerConfig},
+        nn::{Compute, Init, Linear, Mlp, MlpConfig, Params, Precision, Role, Transformer, TransformerConfig},
         optim::{Gradients, Groups, Optimizer, OptimizerConfig},
     },
     image::encoder::{ResNet, ResNetConfig, Stem, Vit, VitConfig},
@@ -15,12 +15,17 @@ use manabi::{
 
 use crate::{Run, values};
 
-/// The case of this name.
+/// The case of this name; with `-bf16` behind it products are of bfloat16.
 pub fn case(name: &str) -> Option<Run> {
+    let (name, precision) = match name.strip_suffix("-bf16") {
+        Some(name) => (name, Precision::Bf16),
+        None => (name, Precision::F32),
+    };
+    let params = Params::new(0, &Device::Cpu).with_compute(Compute { precision, ..Compute::default() });
     match name {
-        "step/simclr-resnet18" => Some(simclr()),
-        "step/vit-tiny" => Some(vit_tiny()),
-        "step/bert-4x256" => Some(bert()),
+        "step/simclr-resnet18" => Some(simclr(params)),
+        "step/vit-tiny" => Some(vit_tiny(params)),
+        "step/bert-4x256" => Some(bert(params)),
         _ => None,
     }
 }
@@ -37,8 +42,7 @@ fn step(params: Params, idle: usize, loss: impl Fn() -> Tensor + 'static) -> Run
     })
 }
 
-fn simclr() -> Run {
-    let params = Params::new(0, &Device::Cpu);
+fn simclr(params: Params) -> Run {
     let encoder = ResNet::new(&params.pp("encoder"), ResNetConfig::resnet18(3, Stem::Cifar)).unwrap();
     let config = MlpConfig { widths: vec![512, 512, 128], last_norm: false };
     let projector = Mlp::new(&params.pp("head"), &config).unwrap();
@@ -49,8 +53,7 @@ fn simclr() -> Run {
     })
 }
 
-fn vit_tiny() -> Run {
-    let params = Params::new(0, &Device::Cpu);
+fn vit_tiny(params: Params) -> Run {
     let blocks = TransformerConfig { depth: 12, dim: 192, heads: 3 };
     let encoder = Vit::new(&params.pp("encoder"), VitConfig { patch: 4, blocks, ..VitConfig::tiny(3, 32) }).unwrap();
     let head = Linear::new(&params.pp("head"), 192, 10).unwrap();
@@ -64,10 +67,9 @@ fn vit_tiny() -> Run {
 }
 
 /// Masked tokens: 32 sequences of 128 out of 8192 words, of which every seventh is to be predicted.
-fn bert() -> Run {
+fn bert(params: Params) -> Run {
     const SHAPE: (usize, usize, usize) = (32, 128, 256);
     let ((n, t, dim), words) = (SHAPE, 8192);
-    let params = Params::new(0, &Device::Cpu);
     let normal = Init::Normal(0.02);
     let table = params.get("tokens", (words, dim), normal, Role::Weight).unwrap();
     let positions = params.get("positions", (1, t, dim), normal, Role::NoDecay).unwrap();
