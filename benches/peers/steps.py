@@ -1,11 +1,14 @@
 """Whole training steps on a batch that is there already: forward, loss, backward, AdamW.
 
-The networks are those of benches/benches/peers/steps.rs, layer by layer; one forward pass a view, as in lightly.
+The networks are those of benches/benches/peers/steps.rs, layer by layer; one forward pass a view, as in lightly. The
+cases with `-bf16` are the same: their way, autocast, makes them so.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from ways import autocast, compiled, laid_out
 
 
 class Block(nn.Module):
@@ -49,8 +52,19 @@ def nt_xent(a, b, temperature: float):
     return F.cross_entropy(scores, torch.arange(2 * n).roll(n))
 
 
-def adamw(module: nn.Module):
-    return torch.optim.AdamW(module.parameters(), 1e-3, fused=True)
+def training(variant: str, model: nn.Module, loss):
+    """A run: `loss` of the model, its gradients, AdamW."""
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3, fused=True)
+    forward = compiled(variant, model)
+
+    def run():
+        optimizer.zero_grad(set_to_none=True)
+        with autocast(variant):
+            value = loss(forward)
+        value.backward()
+        optimizer.step()
+
+    return run
 
 
 def simclr(variant: str):
@@ -58,20 +72,11 @@ def simclr(variant: str):
     head = nn.Sequential(
         nn.Linear(512, 512, bias=False), nn.BatchNorm1d(512), nn.ReLU(inplace=True), nn.Linear(512, 128)
     )
-    views = [torch.randn(128, 3, 32, 32) for _ in range(2)]
     model = nn.Sequential(encoder, head).train()
-    if variant == "channels_last":
+    a, b = laid_out(variant, torch.randn(128, 3, 32, 32), torch.randn(128, 3, 32, 32))
+    if variant in ("channels_last", "autocast"):
         model = model.to(memory_format=torch.channels_last)
-        views = [v.to(memory_format=torch.channels_last) for v in views]
-    optimizer = adamw(model)
-    forward = torch.compile(model) if variant == "compile" else model
-
-    def run():
-        optimizer.zero_grad(set_to_none=True)
-        nt_xent(forward(views[0]), forward(views[1]), 0.1).backward()
-        optimizer.step()
-
-    return run
+    return training(variant, model, lambda forward: nt_xent(forward(a), forward(b), 0.1))
 
 
 class TransformerBlock(nn.Module):
@@ -106,17 +111,8 @@ class VitTiny(nn.Module):
 
 
 def vit_tiny(variant: str):
-    model = VitTiny()
     x, y = torch.randn(128, 3, 32, 32), torch.arange(128) % 10
-    optimizer = adamw(model)
-    forward = torch.compile(model) if variant == "compile" else model
-
-    def run():
-        optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(forward(x), y).backward()
-        optimizer.step()
-
-    return run
+    return training(variant, VitTiny(), lambda forward: F.cross_entropy(forward(x), y))
 
 
 class Bert(nn.Module):
@@ -135,19 +131,11 @@ class Bert(nn.Module):
 
 
 def bert(variant: str):
-    model = Bert()
     ids = (torch.arange(32 * 128) * 7919 % 8192).view(32, 128)
     masked = torch.arange(0, 32 * 128, 7)
     labels = ids.flatten()[masked]
-    optimizer = adamw(model)
-    forward = torch.compile(model) if variant == "compile" else model
-
-    def run():
-        optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(forward(ids, masked), labels).backward()
-        optimizer.step()
-
-    return run
+    return training(variant, Bert(), lambda forward: F.cross_entropy(forward(ids, masked), labels))
 
 
 CASES = {"step/simclr-resnet18": simclr, "step/vit-tiny": vit_tiny, "step/bert-4x256": bert}
+CASES |= {f"{name}-bf16": build for name, build in CASES.items()}

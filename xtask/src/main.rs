@@ -2,6 +2,7 @@
 //!
 //! `cargo xtask validate` is everything that CI checks on a change; `cargo xtask e2e` the
 //! slower runs on real data; `cargo xtask bench` the cross-modal benchmark; `cargo xtask peers` speed beside PyTorch.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};

@@ -1,41 +1,43 @@
 //! Kernels beside plain candle: forward and backward, the shapes of small ResNets, ViTs, language and graph models.
 //!
 //! `cargo bench --bench kernels`; a figure is only worth something beside its neighbour of the same run. One file a
-//! family of kernels, one group a kernel.
+//! family of kernels, one group a kernel. criterion prints operations a second as `Gelem/s` for products, convolutions
+//! and attention, bytes a second for the rest, both counted by `benches/src/work.rs`.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use candle_core::{Device, Tensor, Var};
-use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
+use candle_core::Tensor;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
+use manabi_benches::{gradients, work::Work};
 
 mod activation;
+mod attention;
 mod conv;
+mod covariance;
 mod index;
+mod logsumexp;
 mod loss;
 mod norm;
+mod optim;
 mod pool;
+mod product;
+mod sinkhorn;
 
-fn values(shape: &[usize]) -> Var {
-    let count: usize = shape.iter().product();
-    let data: Vec<f32> = (0..count).map(|i| (i as f32 * 0.37).sin()).collect();
-    Var::from_tensor(&Tensor::from_vec(data, shape, &Device::Cpu).unwrap()).unwrap()
-}
-
-/// Numbers below `count` without order, some of them much more frequent than others.
-fn ids(n: usize, count: u32) -> Vec<u32> {
-    let id = |i: u32| i.wrapping_mul(2_654_435_761) >> 8;
-    (0..n as u32).map(|i| (u64::from(id(i) % count) * u64::from(id(i + 7) % count) / u64::from(count)) as u32).collect()
-}
-
-fn group<'a>(c: &'a mut Criterion, name: impl Into<String>) -> BenchmarkGroup<'a, WallTime> {
+/// A group whose members all have this much to do.
+fn group<'a>(c: &'a mut Criterion, name: impl Into<String>, work: Work) -> BenchmarkGroup<'a, WallTime> {
     manabi::kernels::memory::tune_allocator();
     let mut group = c.benchmark_group(name);
     group.sample_size(10);
+    match work {
+        Work::Operations { nominal, .. } => drop(group.throughput(Throughput::Elements(nominal as u64))),
+        Work::Bytes(bytes) => drop(group.throughput(Throughput::Bytes(bytes as u64))),
+        Work::Mixed => {}
+    }
     group
 }
 
 /// Times `f` and the way back to all variables it uses.
 fn both_ways(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, f: impl Fn() -> candle_core::Result<Tensor>) {
-    group.bench_function(name, |b| b.iter(|| f().unwrap().sum_all().unwrap().backward().unwrap()));
+    group.bench_function(name, |b| b.iter(|| gradients(&f().unwrap())));
 }
 
 criterion_group!(
@@ -43,11 +45,18 @@ criterion_group!(
     conv::convolutions,
     conv::grouped,
     conv::lines,
+    product::products,
+    product::linears,
+    attention::heads,
     norm::norms,
-    activation::gelus,
+    activation::activations,
     loss::cross_entropies,
+    logsumexp::pairs,
+    covariance::covariances,
+    sinkhorn::codes,
     index::embeddings,
     index::segments,
-    pool::pools
+    pool::pools,
+    optim::steps
 );
 criterion_main!(kernels);

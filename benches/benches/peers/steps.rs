@@ -6,7 +6,7 @@ use manabi::{
     core::{
         encoder::{Encoder, Mode},
         loss::{cross_entropy, nt_xent},
-        nn::{Compute, Init, Linear, Mlp, MlpConfig, Params, Role, Transformer, TransformerConfig},
+        nn::{Compute, Init, Linear, Mlp, MlpConfig, Params, Precision, Role, Transformer, TransformerConfig},
         optim::{Gradients, Groups, Optimizer, OptimizerConfig},
     },
     image::encoder::{ResNet, ResNetConfig, Stem, Vit, VitConfig},
@@ -15,10 +15,12 @@ use manabi::{
 
 use crate::{Run, values};
 
-/// The case of this name; with `-recompute` behind it blocks are computed again in the backward pass.
+/// The case of this name; with `-bf16` behind it products are of bfloat16, with `-recompute` blocks are computed again in
+/// the backward pass.
 pub fn case(name: &str) -> Option<Run> {
     let (name, recompute) = name.strip_suffix("-recompute").map_or((name, false), |name| (name, true));
-    let params = Params::new(0, &Device::Cpu).with_compute(Compute { recompute, ..Compute::default() });
+    let (name, precision) = name.strip_suffix("-bf16").map_or((name, Precision::F32), |name| (name, Precision::Bf16));
+    let params = Params::new(0, &Device::Cpu).with_compute(Compute { precision, recompute });
     match name {
         "step/simclr-resnet18" => Some(simclr(params)),
         "step/vit-tiny" => Some(vit_tiny(params)),

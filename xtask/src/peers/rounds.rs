@@ -1,89 +1,90 @@
 //! Rounds of one case: each worker in turn, there and back.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{path::Path, process::Command};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::{
     cases::Case,
     environment,
+    roofline::{Roof, Work},
     worker::{Turn, Worker},
 };
 
-/// We beside one way of the peer.
-pub struct Comparison {
-    /// The peer's way.
-    pub variant: String,
-    /// Our seconds, median.
-    pub ours: f64,
-    /// The peer's seconds, median.
-    pub peer: f64,
-    /// The peer's seconds over ours, median over the rounds.
-    pub ratio: f64,
-    /// Lower quartile of the ratio.
-    pub low: f64,
-    /// Upper quartile.
-    pub high: f64,
-    /// Our peak memory in bytes.
-    pub our_memory: u64,
-    /// The peer's.
-    pub peer_memory: u64,
+/// Seconds that a turn should take, about.
+const TURN: f64 = 0.3;
+
+/// The turns of all sides, round by round.
+pub struct Rounds {
+    /// Ours.
+    pub ours: Vec<Turn>,
+    /// The peer's ways, and the turns of those that worked.
+    pub peers: Vec<(&'static str, Option<Vec<Turn>>)>,
+    /// What a run has to do, and the machine's peak in each round.
+    pub roof: Option<(Work, Vec<f64>)>,
 }
 
-/// Runs `rounds` rounds; one comparison a variant.
-pub fn compare(
+/// Runs `rounds` rounds. A way of the peer that fails is reported on standard error and left out.
+pub fn run(
     case: &Case,
-    variants: &[&str],
-    ours: &Path,
-    python: &Path,
+    ways: &[&'static str],
+    (ours, python): (&Path, &Path),
+    mut roof: Option<&mut Roof>,
     threads: usize,
     rounds: usize,
-) -> Result<Vec<Comparison>> {
-    let mut own = Command::new(ours);
-    own.arg(case.name);
-    let mut workers = vec![Worker::start(own, threads)?];
-    for variant in variants {
-        let mut peer = Command::new(python);
-        let script: PathBuf = environment::peers_folder().join("worker.py");
-        peer.arg(script).args([case.name, variant, &threads.to_string()]);
-        workers.push(Worker::start(peer, threads)?);
+) -> Result<Rounds> {
+    let mut own = Worker::start(environment::our_case(ours, case.name), threads)?;
+    let mut peers: Vec<(&'static str, Result<(Worker, Vec<Turn>)>)> = Vec::new();
+    for way in ways {
+        let mut command = Command::new(python);
+        command.arg(environment::peers_folder().join("worker.py"));
+        command.args([case.name, way, &threads.to_string()]);
+        peers.push((way, Worker::start(command, threads).map(|worker| (worker, Vec::new()))));
     }
-    let mut turns: Vec<Vec<Turn>> = vec![Vec::new(); workers.len()];
+    let runs = runs(own.turn(1)?.seconds);
+    let (mut turns, mut peaks) = (Vec::new(), Vec::new());
     for round in 0..rounds {
-        let order: Vec<usize> = match round % 2 {
-            0 => (0..workers.len()).collect(),
-            _ => (0..workers.len()).rev().collect(),
-        };
-        for index in order {
-            let turn = workers[index].turn(case.runs)?;
-            turns[index].push(turn);
+        let back = round % 2 == 1;
+        if back {
+            peers.iter_mut().rev().for_each(|peer| take(peer, runs));
+        }
+        turns.push(own.turn(runs)?);
+        // Beside ours, whichever way round.
+        if let (Some(roof), Some(work)) = (roof.as_deref_mut(), &own.work) {
+            peaks.push(roof.measure(work)?);
+        }
+        if !back {
+            peers.iter_mut().for_each(|peer| take(peer, runs));
         }
     }
-    let seconds = |turns: &[Turn]| turns.iter().map(|turn| turn.seconds).collect::<Vec<_>>();
-    let memory = |turns: &[Turn]| turns.iter().map(|turn| turn.peak_memory).max().unwrap_or(0);
-    let own = seconds(&turns[0]);
-    let against = |(variant, turns_of): (&&str, &Vec<Turn>)| {
-        let peer = seconds(turns_of);
-        let ratios: Vec<f64> = peer.iter().zip(&own).map(|(peer, own)| peer / own).collect();
-        Comparison {
-            variant: (*variant).to_string(),
-            ours: quantile(&own, 0.5),
-            peer: quantile(&peer, 0.5),
-            ratio: quantile(&ratios, 0.5),
-            low: quantile(&ratios, 0.25),
-            high: quantile(&ratios, 0.75),
-            our_memory: memory(&turns[0]),
-            peer_memory: memory(turns_of),
+    let finished = |(way, peer): (&'static str, Result<(Worker, Vec<Turn>)>)| match peer {
+        Ok((_, turns)) => (way, Some(turns)),
+        Err(error) => {
+            eprintln!("{}: the peer's way \"{way}\" failed: {error:#}", case.name);
+            (way, None)
         }
     };
-    Ok(variants.iter().zip(&turns[1..]).map(against).collect())
+    let roof = own.work.filter(|_| !peaks.is_empty()).map(|work| (work, peaks));
+    Ok(Rounds { ours: turns, peers: peers.into_iter().map(finished).collect(), roof })
+}
+
+/// One turn of a peer, unless it has failed.
+fn take((_, peer): &mut (&'static str, Result<(Worker, Vec<Turn>)>), runs: usize) {
+    if let Ok((worker, turns)) = peer {
+        match worker.turn(runs).context("in the middle of the rounds") {
+            Ok(turn) => turns.push(turn),
+            Err(error) => *peer = Err(error),
+        }
+    }
+}
+
+/// Runs a turn, where one takes `seconds`.
+fn runs(seconds: f64) -> usize {
+    (TURN / seconds).ceil().clamp(1.0, 1000.0) as usize
 }
 
 /// The value below which a share `q` lies, between neighbours in proportion; 0 of nothing.
-fn quantile(values: &[f64], q: f64) -> f64 {
+pub fn quantile(values: &[f64], q: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let at = q * sorted.len().saturating_sub(1) as f64;
@@ -104,5 +105,10 @@ mod tests {
         assert_eq!(quantile(&[4.0, 1.0, 2.0, 3.0], 0.5), 2.5);
         assert_eq!(quantile(&[1.0, 5.0], 0.25), 2.0);
         assert_eq!(quantile(&[], 0.5), 0.0);
+    }
+
+    #[test]
+    fn a_turn_is_long_enough_and_never_endless() {
+        assert_eq!((runs(7.0), runs(0.1), runs(1e-9)), (1, 3, 1000));
     }
 }

@@ -7,19 +7,23 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use super::environment;
+use super::{environment, roofline::Work};
 
 /// What one turn measured.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Turn {
     /// Seconds of one run.
     pub seconds: f64,
     /// Peak memory of the process so far, in bytes.
     pub peak_memory: u64,
+    /// Minor page faults of one run.
+    pub faults: u64,
 }
 
 /// A worker that has warmed up.
 pub struct Worker {
+    /// What a run has to do, where the worker says so.
+    pub work: Option<Work>,
     what: String,
     child: Child,
     input: ChildStdin,
@@ -39,11 +43,12 @@ impl Worker {
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             bail!("{what} has no pipes");
         };
-        let mut worker = Self { what, child, input, output: BufReader::new(output) };
+        let mut worker = Self { work: None, what, child, input, output: BufReader::new(output) };
         let word = worker.read()?;
-        if word != "ready" {
+        let Some(work) = word.strip_prefix("ready") else {
             bail!("{} said \"{word}\" instead of \"ready\"", worker.what);
-        }
+        };
+        worker.work = Work::parse(work);
         Ok(worker)
     }
 
@@ -51,10 +56,8 @@ impl Worker {
     pub fn turn(&mut self, runs: usize) -> Result<Turn> {
         writeln!(self.input, "{runs}").with_context(|| format!("{} has ended", self.what))?;
         let answer = self.read()?;
-        let parsed = answer
-            .split_once(' ')
-            .and_then(|(seconds, peak)| Some(Turn { seconds: seconds.parse().ok()?, peak_memory: peak.parse().ok()? }));
-        parsed.with_context(|| format!("{} said \"{answer}\" instead of seconds and bytes", self.what))
+        Turn::parse(&answer)
+            .with_context(|| format!("{} said \"{answer}\" instead of seconds, bytes and faults", self.what))
     }
 
     fn read(&mut self) -> Result<String> {
@@ -67,10 +70,36 @@ impl Worker {
     }
 }
 
+impl Turn {
+    fn parse(answer: &str) -> Option<Self> {
+        let mut parts = answer.split(' ');
+        let turn = Self {
+            seconds: parts.next()?.parse().ok()?,
+            peak_memory: parts.next()?.parse().ok()?,
+            faults: parts.next()?.parse().ok()?,
+        };
+        (parts.next().is_none() && turn.seconds > 0.0).then_some(turn)
+    }
+}
+
 impl Drop for Worker {
     fn drop(&mut self) {
         // It may have ended already, which is as good.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_has_three_figures() {
+        let turn = Turn { seconds: 0.5, peak_memory: 1024, faults: 3 };
+        assert_eq!(Turn::parse("0.5 1024 3"), Some(turn));
+        for wrong in ["0.5 1024", "0.5 1024 3 4", "0 1024 3", "", "fast 1 1"] {
+            assert_eq!(Turn::parse(wrong), None, "{wrong}");
+        }
     }
 }
