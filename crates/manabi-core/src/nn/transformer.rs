@@ -87,12 +87,3 @@ impl Transformer {
         self.norm.forward(&x)
     }
 }
-
-impl Block {
-    fn forward(&self, x: &Tensor, heads: usize, keep: Option<&Tensor>) -> Result<Tensor> {
-        let qkv = self.qkv.forward(&self.norms[0].forward(x)?)?; // (N, T, 3D)
-        let x = (x + self.proj.forward(&attention(&qkv, heads, keep)?)?)?;
-        let hidden = gelu(&self.fc1.forward(&self.norms[1].forward(&x)?)?)?; // (N, T, 4D)
-        Ok((&x + self.fc2.forward(&hidden)?)?)
-    }
-}
