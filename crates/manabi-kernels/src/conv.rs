@@ -9,8 +9,8 @@
 //!
 //! | path | when |
 //! |---|---|
-//! | `winograd` F(4×4, 3×3) or F(2×2, 3×3) | 3 × 3, stride 1, padding 1, one group of at least 16 channels: the one with fewer operations on maps of this size |
-//! | `direct` | few channels a group: depthwise, and first layers of a single channel |
+//! | `winograd` | 3 × 3, stride 1, padding 1, one group, 16 channels or more: F(4×4, 3×3) or F(2×2, 3×3), whichever has fewer multiplications on this batch of maps, the transformed kernels counted in; neither where the direct sum has fewer |
+//! | `direct` | several groups of at most 8 channels in and out: depthwise above all |
 //! | `im2col` | all else: a matrix product with the patches; 1 × 1 kernels read the image itself |
 //!
 //! In bf16 the products of `im2col` have rounded factors; the other two stay `f32`: Winograd's transforms would lose what

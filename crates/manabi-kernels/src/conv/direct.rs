@@ -20,11 +20,13 @@ use loops::{correlate, dots};
 /// Elements of a task, about.
 const TASK: usize = 1 << 15;
 
-/// True if this is faster than the matrix of patches.
+/// The most channels of a group, in or out, for which this is faster than the matrix of patches.
+const FEW: usize = 8;
+
+/// True if this is faster than the matrix of patches; a single group fills the tiles of a product.
 pub(super) fn applies(g: &Geometry) -> bool {
     let (inputs, outputs) = g.per_group();
-    let kernel = g.down.kernel * g.across.kernel;
-    kernel > 1 && inputs * outputs <= 16
+    g.groups > 1 && !g.pointwise() && inputs.max(outputs) <= FEW
 }
 
 /// Groups times ranges of images.

@@ -127,11 +127,26 @@ proptest! {
     }
 
     #[test]
-    fn three_by_three_with_more_channels_than_tiles_agrees_with_its_definition(
-        n in 1usize..4, ci in 48usize..70, co in 48usize..110, h in 1usize..8, w in 1usize..8, seed: u64,
+    fn both_tiles_agree_with_the_matrix_of_patches_for_few_and_many_channels(
+        n in 1usize..9, ci in 16usize..40, co in 16usize..110, h in 1usize..10, w in 1usize..10, seed: u64,
     ) {
         let params = Conv2dParams { padding: 1, ..Default::default() };
-        check(&[n, ci, h, w], &[co, ci, 3, 3], &params, seed, 3e-4);
+        let (x, k, bias) = (var(&[n, ci, h, w], seed), var(&[co, ci, 3, 3], seed ^ 1), flat(&var(&[co], seed ^ 2)));
+        let grad = flat(&var(&[n, co, h, w], seed ^ 3));
+        let g = Geometry::new("conv2d", x.dims(), k.dims(), &params).unwrap();
+        let (x, k) = (flat(&x), flat(&k));
+        let same = |what: &str, ours: Vec<f32>, plain: Vec<f32>| {
+            let tensor = |v: Vec<f32>| Tensor::new(v, &Device::Cpu).unwrap();
+            close(what, &tensor(ours), &tensor(plain), 3e-4);
+        };
+        let plain = im2col::backward(&g, &x, &k, &grad, (true, true)).unwrap();
+        for size in [winograd::Size::Two, winograd::Size::Four] {
+            let y = winograd::forward(&g, size, &x, &k, Some(&bias)).unwrap();
+            same("value", y, im2col::forward(&g, &x, &k, Some(&bias)).unwrap());
+            let (gx, gw) = winograd::backward(&g, size, &x, &k, &grad, (true, true)).unwrap();
+            same("gradient of x", gx.unwrap(), plain.0.clone().unwrap());
+            same("gradient of w", gw.unwrap(), plain.1.clone().unwrap());
+        }
     }
 }
 
@@ -180,7 +195,7 @@ fn the_gradients_of_a_convolution_agree_with_finite_differences() {
     let (x, w) = (var(&[2, 3, 5, 6], 1), var(&[4, 3, 3, 3], 2));
     finite_differences(&[&x, &w], 1e-2, 1e-2, || conv2d(&x, &w, &params).unwrap());
     let params = Conv2dParams { padding: 1, ..Default::default() };
-    let (x, w) = (var(&[2, 16, 5, 6], 1), var(&[16, 16, 3, 3], 2));
+    let (x, w) = (var(&[4, 16, 16, 12], 1), var(&[16, 16, 3, 3], 2));
     finite_differences(&[&x, &w], 1e-1, 1e-2, || conv2d(&x, &w, &params).unwrap());
 }
 
@@ -207,5 +222,26 @@ fn a_convolution_repeats_bit_for_bit() {
     let first = run();
     for _ in 0..5 {
         assert!(first == run());
+    }
+}
+
+#[test]
+fn winograds_tile_follows_the_size_of_the_maps_and_the_number_of_channels_does_not_matter() {
+    use winograd::Size::{Four, Two};
+    let params = Conv2dParams { padding: 1, ..Default::default() };
+    for (n, channels, side, tile) in [
+        (128, 64, 32, Some(Four)),
+        (128, 64, 14, Some(Four)),
+        (128, 128, 7, Some(Four)),
+        (128, 512, 4, Some(Four)),
+        (32, 512, 4, Some(Four)),
+        (32, 256, 6, Some(Two)),
+        (128, 512, 2, Some(Two)),
+        (128, 512, 1, None),
+        (1, 64, 4, None),
+        (128, 8, 32, None),
+    ] {
+        let g = Geometry::new("conv2d", &[n, channels, side, side], &[channels, channels, 3, 3], &params).unwrap();
+        assert_eq!(winograd::choose(&g), tile, "{channels} channels of {side}, batch {n}");
     }
 }

@@ -11,9 +11,8 @@ fn shapes(n: usize) -> Vec<(Vec<usize>, Vec<usize>, ConvParams)> {
     vec![
         (vec![n, 3, 7, 5], vec![4, 3, 2, 3], ConvParams::default()),
         (vec![n, 6, 7, 5], vec![6, 1, 3, 3], ConvParams { groups: 6, ..padded }),
-        (vec![n, 16, 9, 8], vec![16, 16, 3, 3], padded),
-        (vec![n, 64, 4, 4], vec![64, 64, 3, 3], padded),
-        (vec![n, 64, 2, 2], vec![64, 64, 3, 3], padded),
+        (vec![n, 16, 20, 16], vec![16, 16, 3, 3], padded),
+        (vec![n, 64, 6, 18], vec![100, 64, 3, 3], padded),
         (vec![n, 5, 11], vec![4, 5, 3], ConvParams { stride: 2, ..padded }),
         (vec![n, 4, 11], vec![8, 1, 5], ConvParams { groups: 4, ..padded }),
     ]

@@ -100,10 +100,10 @@ pub(super) fn weight_gradient<T: Tile<M, A>, const M: usize, const A: usize>(
                 let m = Matrix::rows(&m[k * rows * count..], count).t();
                 sgemm((g.ci, rows, count), v, m, &mut du[k * g.ci * rows..], rows, false)?;
             }
-            for (i, o) in block.range.clone().enumerate() {
-                // SAFETY: the taps of this task's channels.
-                let gw = unsafe { gw.at(o * 9 * g.ci, 9 * g.ci) };
-                back::<T, M, A>(&du, (g.ci * rows, i, rows), gw);
+            // SAFETY: the taps of this task's channels.
+            let gw = unsafe { gw.at(block.range.start * 9 * g.ci, rows * 9 * g.ci) };
+            for i in 0..g.ci {
+                back::<T, M, A>(&du, (g.ci * rows, i * rows, rows), 9 * g.ci, &mut gw[9 * i..]);
             }
             Ok(())
         })

@@ -109,7 +109,7 @@ pub(super) fn weight_gradient<T: Tile<M, A>, const M: usize, const A: usize>(
     })?;
     let du = im2col::total(partial, A * A * pairs);
     let fill = |gw: &mut [f32]| {
-        let row = |(o, gw): (usize, &mut [f32])| back::<T, M, A>(&du, (pairs, o * g.ci, 1), gw);
+        let row = |(o, gw): (usize, &mut [f32])| back::<T, M, A>(&du, (pairs, o * g.ci, g.ci), 9, gw);
         gw.par_chunks_mut(9 * g.ci).enumerate().for_each(row);
     };
     // SAFETY: each output channel's nine taps are written for every input channel.

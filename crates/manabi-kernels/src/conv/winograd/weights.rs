@@ -63,31 +63,25 @@ wide! {
         }
     }
 
-    /// Gᵀ dU G: du [A²] planes `plane` apart, of which each holds `gw.len() / 9` elements from `start` on, `step` apart, to
-    /// the taps one after the other.
+    /// Gᵀ dU G: du [A²] planes `plane` apart, of which `count` neighbours from `start` on are taken, to nine taps each, `step`
+    /// apart.
     pub(super) fn back<T: Tile<M, A>, const M: usize, const A: usize>(
         du: &[f32],
-        (plane, start, step): (usize, usize, usize),
+        (plane, start, count): (usize, usize, usize),
+        step: usize,
         gw: &mut [f32],
     ) {
-        for (block, gw) in gw.chunks_mut(9 * L).enumerate() {
-            let lanes = gw.len() / 9;
-            let load = |a: usize, b: usize| -> Lanes {
-                let from = &du[(a * A + b) * plane + start + block * L * step..];
-                let mut value = [0f32; L];
-                if step == 1 && lanes == L {
-                    value.copy_from_slice(&from[..L]);
-                } else {
-                    for l in 0..lanes {
-                        value[l] = from[l * step];
-                    }
-                }
-                value
-            };
+        for c in (0..count).step_by(L) {
+            let lanes = L.min(count - c);
             let mut half = [[[0f32; L]; A]; 3];
             for b in 0..A {
                 for a in 0..A {
-                    let value = load(a, b);
+                    let from = &du[(a * A + b) * plane + start + c..][..lanes];
+                    let mut value = [0f32; L];
+                    match lanes {
+                        L => value.copy_from_slice(from),
+                        _ => value[..lanes].copy_from_slice(from),
+                    }
                     for y in 0..3 {
                         for l in 0..L {
                             half[y][b][l] += T::G[a][y] * value[l];
@@ -106,8 +100,9 @@ wide! {
                 }
             }
             for l in 0..lanes {
+                let to = &mut gw[(c + l) * step..][..9];
                 for t in 0..9 {
-                    gw[l * 9 + t] = taps[t][l];
+                    to[t] = taps[t][l];
                 }
             }
         }
