@@ -29,7 +29,7 @@ pub fn case(name: &str) -> Option<Case> {
     match kind {
         "conv" => convolution(shape),
         "matmul" => {
-            let sizes: Vec<usize> = shape.split('x').map(str::parse).collect::<Result<_, _>>().ok()?;
+            let sizes: Vec<usize> = shape.split('x').map(|size| size.parse().ok()).collect::<Option<_>>()?;
             Some(product(sizes.try_into().ok()?))
         }
         "attention" => Some(heads(32, shape.strip_prefix("32x")?.parse().ok()?)),
