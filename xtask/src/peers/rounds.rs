@@ -24,6 +24,9 @@ pub struct Rounds {
     pub roof: Option<(Work, Vec<f64>)>,
 }
 
+/// A way of the peer: its worker and what it took so far, or why it failed.
+type Peer = (&'static str, Result<(Worker, Vec<Turn>)>);
+
 /// Runs `rounds` rounds. A way of the peer that fails is reported on standard error and left out.
 pub fn run(
     case: &Case,
@@ -34,7 +37,7 @@ pub fn run(
     rounds: usize,
 ) -> Result<Rounds> {
     let mut own = Worker::start(environment::our_case(ours, case.name), threads)?;
-    let mut peers: Vec<(&'static str, Result<(Worker, Vec<Turn>)>)> = Vec::new();
+    let mut peers: Vec<Peer> = Vec::new();
     for way in ways {
         let mut command = Command::new(python);
         command.arg(environment::peers_folder().join("worker.py"));
@@ -57,7 +60,7 @@ pub fn run(
             peers.iter_mut().for_each(|peer| take(peer, runs));
         }
     }
-    let finished = |(way, peer): (&'static str, Result<(Worker, Vec<Turn>)>)| match peer {
+    let finished = |(way, peer): Peer| match peer {
         Ok((_, turns)) => (way, Some(turns)),
         Err(error) => {
             eprintln!("{}: the peer's way \"{way}\" failed: {error:#}", case.name);
