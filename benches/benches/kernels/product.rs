@@ -1,7 +1,12 @@
 //! Matrix products, alone and as a linear layer.
 
 use criterion::Criterion;
-use manabi::kernels::{activation::gelu, linear::linear, matmul::matmul};
+use manabi::kernels::{
+    Precision,
+    activation::gelu,
+    linear::{Activation, linear, linear_active},
+    matmul::matmul,
+};
 use manabi_benches::{values, variable, work::Work};
 
 use crate::{both_ways, group};
@@ -24,6 +29,7 @@ pub fn linears(c: &mut Criterion) {
     let mut group = group(c, "linear/8192x192x768", Work::linear(rows, inputs, outputs));
     both_ways(&mut group, "with bias", || linear(&x, &w, Some(&b)));
     both_ways(&mut group, "with bias, candle", || x.matmul(&w.t()?)?.broadcast_add(&b));
-    both_ways(&mut group, "with bias and GELU", || gelu(&linear(&x, &w, Some(&b))?));
+    both_ways(&mut group, "with bias, then GELU", || gelu(&linear(&x, &w, Some(&b))?));
+    both_ways(&mut group, "with bias and GELU", || linear_active(&x, &w, &b, Activation::Gelu, Precision::F32));
     group.finish();
 }

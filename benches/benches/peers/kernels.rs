@@ -2,10 +2,11 @@
 
 use candle_core::{Result, Tensor, Var};
 use manabi::kernels::{
+    Precision,
     activation::{add_relu, gelu, relu},
     attention::attention,
     conv::{Conv2dParams, conv2d},
-    linear::linear,
+    linear::{Activation, linear_active},
     matmul::matmul,
     norm::{batch_norm, group_norm, layer_norm, rms_norm},
     optim::{AdamWStep, Also, SgdStep, adamw_step, sgd_step},
@@ -35,7 +36,8 @@ pub fn case(name: &str) -> Option<Case> {
         "attention" => Some(heads(32, shape.strip_prefix("32x")?.parse().ok()?)),
         "linear" => (shape == "gelu-8192x192x768").then(|| {
             let work = Work::linear(8192, 192, 768);
-            both_ways(work, [&[8192, 192], &[768, 192], &[768]], |[x, w, b]| gelu(&linear(x, w, Some(b))?))
+            let shapes: [&[usize]; 3] = [&[8192, 192], &[768, 192], &[768]];
+            both_ways(work, shapes, |[x, w, b]| linear_active(x, w, b, Activation::Gelu, Precision::F32))
         }),
         "norm" => norm(shape),
         "activation" => activation(shape),

@@ -8,6 +8,7 @@ mod gelu;
 mod softmax;
 
 pub use elementwise::{add_relu, relu};
+pub(crate) use elementwise::{rectify, relu_gradient};
 pub use gelu::{gelu, gelu_tanh};
-pub(crate) use gelu::{gelu_again, gelu_into};
+pub(crate) use gelu::{gelu_again, gelu_gradient, gelu_into};
 pub use softmax::{log_softmax_last, softmax_last};

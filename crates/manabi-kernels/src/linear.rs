@@ -4,6 +4,10 @@
 //! 2 N I O operations forward, twice that backward. In bf16 the factors of all three products are rounded, and their sums,
 //! the bias and its gradient stay `f32`.
 
+mod active;
+
+pub use active::{Activation, linear_active};
+
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, Layout, Result, Tensor, bail};
 
 use crate::Precision;

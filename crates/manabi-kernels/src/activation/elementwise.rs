@@ -29,8 +29,9 @@ pub fn add_relu(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 
 struct Relu;
 
+/// max(v, 0); NaN stays.
 #[inline(always)]
-fn rectify(v: f32) -> f32 {
+pub(crate) fn rectify(v: f32) -> f32 {
     if v <= 0.0 { 0.0 } else { v }
 }
 
@@ -52,6 +53,11 @@ wide! {
             *gx = if y <= 0.0 { 0.0 } else { g };
         }
     }
+}
+
+/// The gradient before a ReLU that gave `y`, for that behind it.
+pub(crate) fn relu_gradient(y: &[f32], g: &[f32]) -> Vec<f32> {
+    map2(y, g, relu_backward)
 }
 
 /// Runs `f` over pieces of `x` and of a new vector.
@@ -82,7 +88,7 @@ impl CustomOp1 for Relu {
     }
 
     fn bwd(&self, _: &Tensor, y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let gx = with(y, |y| with(grad, |g| Ok(map2(y, g, relu_backward))))?;
+        let gx = with(y, |y| with(grad, |g| Ok(relu_gradient(y, g))))?;
         Ok(Some(tensor_like(gx, y)?))
     }
 }

@@ -62,6 +62,11 @@ pub(crate) fn gelu_into(x: &[f32], y: &mut [f32]) {
     erf_forward(x, y);
 }
 
+/// The gradient before a GELU of `x`, for that behind it.
+pub(crate) fn gelu_gradient(x: &[f32], g: &[f32]) -> Vec<f32> {
+    map2(x, g, erf_backward)
+}
+
 /// GELU of a piece again, into `y`, and its slope times the gradient `g`, in place.
 pub(crate) fn gelu_again(x: &[f32], g: &mut [f32], y: &mut [f32]) {
     erf_both(x, g, y);

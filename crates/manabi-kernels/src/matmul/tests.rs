@@ -119,7 +119,11 @@ fn an_emulated_pair_adds_what_rounded_numbers_add() {
             let (a, b, start) = (Matrix::rows(&a, k), Matrix::rows(&b, n), Start::Zero);
             // SAFETY: the vectors have the sizes of the matrices.
             unsafe {
-                multiply(kernel, &Product { size: (m, n, k), a, b, c: Shared::new(&mut c), row: n, start }, true)
+                multiply(
+                    kernel,
+                    &Product { size: (m, n, k), a, b, c: Shared::new(&mut c), row: n, start, after: None },
+                    true,
+                )
             };
             c
         });
