@@ -5,7 +5,7 @@ use manabi::kernels::{
     Precision,
     activation::{add_relu, gelu, relu},
     attention::attention,
-    conv::{Conv2dParams, conv2d},
+    conv::{Conv1dParams, Conv2dParams, conv1d, conv2d},
     linear::{Activation, linear_active},
     matmul::matmul,
     norm::{batch_norm, group_norm, layer_norm, rms_norm},
@@ -69,6 +69,9 @@ fn convolution(shape: &str) -> Option<Case> {
     let conv = |y: [usize; 4], x: [usize; 4], w: [usize; 4], params: Conv2dParams| {
         (Work::conv(&y, &w), move |work| both_ways(work, [&x, &w], move |[x, w]| conv2d(x, w, &params)))
     };
+    if let Some(shape) = shape.strip_prefix("1d-") {
+        return lines(shape);
+    }
     let (work, case) = match shape {
         "3x3s2-64@32" => conv([128, 128, 16, 16], MAPS, [128, 64, 3, 3], params(1, 2, 1)),
         "1x1-256@14" => conv([64, 256, 14, 14], [64, 256, 14, 14], [256, 256, 1, 1], params(0, 1, 1)),
@@ -82,6 +85,20 @@ fn convolution(shape: &str) -> Option<Case> {
         }
     };
     Some(case(work))
+}
+
+/// Kernels over lines: small, dilated, and the strided ones of an encoder of recordings.
+fn lines(shape: &str) -> Option<Case> {
+    let base = Conv1dParams::default();
+    let (y, x, w, params) = match shape {
+        "3-64@4096" => ([32, 64, 4096], [32, 64, 4096], [64, 64, 3], Conv1dParams { padding: 1, ..base }),
+        "3d8-64@4096" => {
+            ([32, 64, 4096], [32, 64, 4096], [64, 64, 3], Conv1dParams { padding: 8, dilation: 8, ..base })
+        }
+        "8s4-64@16000" => ([16, 128, 3999], [16, 64, 16000], [128, 64, 8], Conv1dParams { stride: 4, ..base }),
+        _ => return None,
+    };
+    Some(both_ways(Work::conv(&y, &w), [&x, &w], move |[x, w]| conv1d(x, w, None, &params)))
 }
 
 fn product([m, k, n]: [usize; 3]) -> Case {

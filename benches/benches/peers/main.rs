@@ -7,11 +7,10 @@
 
 use std::{io::BufRead, time::Instant};
 
-use manabi::pilot::study::peak_memory;
+use manabi::pilot::study::{page_faults, peak_memory};
 use manabi_benches::{values, work::Work};
 
 mod augment;
-mod faults;
 mod kernels;
 mod loading;
 mod losses;
@@ -51,10 +50,10 @@ fn main() {
     println!("{}", format!("ready {work}").trim_end());
     for line in std::io::stdin().lock().lines() {
         let times: u32 = line.unwrap().trim().parse().unwrap();
-        let (before, start) = (faults::minor(), Instant::now());
+        let (before, start) = (page_faults().unwrap_or(0), Instant::now());
         (0..times).for_each(|_| run());
         let seconds = start.elapsed().as_secs_f64() / f64::from(times);
-        let faults = (faults::minor() - before) / u64::from(times);
+        let faults = (page_faults().unwrap_or(0) - before) / u64::from(times);
         println!("{seconds} {} {faults}", peak_memory().unwrap_or(0));
     }
 }
