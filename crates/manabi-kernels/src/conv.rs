@@ -43,7 +43,7 @@ pub struct ConvParams {
     pub dilation: usize,
     /// Groups of channels that do not see each other; as many as channels: depthwise.
     pub groups: usize,
-    /// Compute the gradient of the input; false for a network's first layer.
+    /// Compute the gradient of the input; false for a network's first layer, whose input then gets none.
     pub input_grad: bool,
     /// In which numbers matrix products read their factors.
     pub precision: Precision,
@@ -83,10 +83,12 @@ fn convolve(name: &'static str, x: &Tensor, w: &Tensor, bias: Option<&Tensor>, p
     if let Some(bias) = bias {
         check_shape(name, "the bias", bias, &[geometry.co])?;
     }
+    // Cut off here and not in the backward pass: candle asks every operation for the gradient of an input that tracks.
+    let x = &if params.input_grad { x.clone() } else { x.detach() };
     if !fast(&[x, w]) || bias.is_some_and(|b| !fast(&[b])) {
         return compose(x, w, bias, params);
     }
-    let op = Conv { name, geometry, input_grad: params.input_grad };
+    let op = Conv { name, geometry };
     let (x, w) = (x.contiguous()?, w.contiguous()?);
     match bias {
         Some(bias) => x.apply_op3(&w, &bias.contiguous()?, op),
@@ -97,7 +99,6 @@ fn convolve(name: &'static str, x: &Tensor, w: &Tensor, bias: Option<&Tensor>, p
 /// The same by candle's operations.
 fn compose(x: &Tensor, w: &Tensor, bias: Option<&Tensor>, params: &ConvParams) -> Result<Tensor> {
     let ConvParams { stride, padding, dilation, groups, .. } = *params;
-    let x = if params.input_grad { x.clone() } else { x.detach() };
     let line = x.rank() == 3;
     let y = match line {
         true => x.conv1d(w, padding, stride, dilation, groups)?,

@@ -17,7 +17,6 @@ pub(super) type Gradients = Result<(Option<Vec<f32>>, Option<Vec<f32>>)>;
 pub(super) struct Conv {
     pub(super) name: &'static str,
     pub(super) geometry: Geometry,
-    pub(super) input_grad: bool,
 }
 
 impl Conv {
@@ -56,7 +55,7 @@ impl Conv {
     }
 
     fn gradients(&self, x: &Tensor, w: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let wanted = (self.input_grad && x.track_op(), w.track_op());
+        let wanted = (x.track_op(), w.track_op());
         if wanted == (false, false) {
             return Ok((None, None));
         }

@@ -207,6 +207,10 @@ fn a_first_layer_computes_no_gradient_for_its_input() {
         let grads = conv2d(&x, &w, &params).unwrap().sum_all().unwrap().backward().unwrap();
         assert!(grads.get(&x).is_none());
         assert!(grads.get(&w).is_some());
+        // Behind another layer too, which then ends in nothing.
+        let y = conv2d(&x.sqr().unwrap(), &w, &params).unwrap();
+        let grads = y.sum_all().unwrap().backward().unwrap();
+        assert!(grads.get(&x).is_none() && grads.get(&w).is_some());
     }
 }
 
