@@ -48,7 +48,7 @@ impl<F: Fused> CustomOp2 for Operation<F> {
         if gradients.len() != self.parameters.len() {
             bail!("{}: {} gradients for {} parameters", self.name(), gradients.len(), self.parameters.len())
         }
-        let pairs = gradients.into_iter().zip(&self.parameters);
+        let pairs = gradients.into_iter().zip(&self.parameters).filter(|(_, like)| like.track_op());
         let tensors = pairs.filter_map(|(values, like)| Some((like.id(), tensor_like(values?, like))));
         self.gradients.leave(tensors.map(|(id, t)| t.map(|t| (id, t))).collect::<Result<Vec<_>>>()?)?;
         let gx = gx.filter(|_| x.track_op()).map(|values| tensor_like(values, x)).transpose()?;

@@ -33,6 +33,9 @@ pub fn add_attention(x: &Tensor, branch: &AttentionBranch<'_>) -> Result<Tensor>
     let op = "add_attention";
     let AttentionBranch { norm, qkv, out, heads, keep } = branch;
     let (b, t, d) = x.dims3()?;
+    if b * t == 0 {
+        bail!("{op}: empty input {:?}", x.dims())
+    }
     norm.check(op, d)?;
     qkv.check(op, "queries, keys and values", 3 * d, d)?;
     out.check(op, "the output", d, d)?;

@@ -29,6 +29,9 @@ pub fn add_mlp(x: &Tensor, branch: &MlpBranch<'_>) -> Result<Tensor> {
     let op = "add_mlp";
     let MlpBranch { norm, first, second } = branch;
     let (d, hidden) = (last_dim(op, x)?, first.weight.dim(0)?);
+    if hidden == 0 {
+        bail!("{op}: a hidden layer of {hidden} features behind {d}")
+    }
     norm.check(op, d)?;
     first.check(op, "the first layer", hidden, d)?;
     second.check(op, "the second layer", d, hidden)?;

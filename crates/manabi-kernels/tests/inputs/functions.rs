@@ -2,18 +2,20 @@
 
 use candle_core::{Result, Tensor};
 use manabi_kernels::{
+    Precision,
     activation::{add_relu, gelu, gelu_tanh, log_softmax_last, relu, softmax_last},
     attention::{attention, attention_packed},
     covariance::column_covariances,
     index::{
         TableRows, embedding, gather_rows, scatter_add_rows, segment_max, segment_mean, segment_softmax, segment_sum,
     },
-    linear::linear,
+    linear::{Activation, linear, linear_active},
     logsumexp::{log_sum_exp_gram, log_sum_exp_products},
     loss::{SKIP, cross_entropy},
     norm::{batch_norm, batch_norm_eval, group_norm, l2_normalize, layer_norm, rms_norm},
     pool::{avg_pool1d, avg_pool2d, global_avg_pool, global_avg_pool1d, max_pool1d, max_pool2d},
     sinkhorn::sinkhorn,
+    transformer::{Affine, AttentionBranch, MlpBranch, Norm, add_attention, add_mlp},
 };
 
 /// A batch of `n`, a length or height of `t`, `d` features or columns.
@@ -52,6 +54,15 @@ fn classes(s: Sizes) -> Vec<u32> {
 fn keep(s: Sizes, like: &Tensor) -> Result<Tensor> {
     let keep: Vec<u8> = (0..s.n * s.t).map(|i| u8::from(i % 3 != 1)).collect();
     Tensor::from_vec(keep, (s.n, s.t), like.device())
+}
+
+fn affine<'a>(weight: &'a Tensor, bias: &'a Tensor) -> Affine<'a> {
+    Affine { weight, bias, precision: Precision::F32 }
+}
+
+/// Shapes of x, of a norm, and of two layers, D → `inner` and `back` → D.
+fn branch(s: Sizes, d: usize, inner: usize, back: usize) -> Vec<Vec<usize>> {
+    vec![vec![s.n, s.t, d], vec![d], vec![d], vec![inner, d], vec![inner], vec![d, back], vec![d]]
 }
 
 fn joined((a, b): (Tensor, Tensor)) -> Result<Tensor> {
@@ -109,6 +120,35 @@ pub const FUNCTIONS: &[Function] = &[
         name: "linear",
         shapes: |s| vec![vec![s.n, s.t, s.d], vec![5, s.d], vec![5]],
         call: |_, x| linear(&x[0], &x[1], Some(&x[2])),
+    },
+    Function {
+        name: "linear_active with a ReLU",
+        shapes: |s| vec![vec![s.n, s.t, s.d], vec![5, s.d], vec![5]],
+        call: |_, x| linear_active(&x[0], &x[1], &x[2], Activation::Relu, Precision::F32),
+    },
+    Function {
+        name: "linear_active with a GELU",
+        shapes: |s| vec![vec![s.n, s.t, s.d], vec![5, s.d], vec![5]],
+        call: |_, x| linear_active(&x[0], &x[1], &x[2], Activation::Gelu, Precision::F32),
+    },
+    Function {
+        name: "add_mlp",
+        shapes: |s| branch(s, s.d, 5, 5),
+        call: |_, x| {
+            let norm = Norm { gamma: &x[1], beta: &x[2], eps: EPS };
+            add_mlp(&x[0], &MlpBranch { norm, first: affine(&x[3], &x[4]), second: affine(&x[5], &x[6]) })
+        },
+    },
+    Function {
+        name: "add_attention",
+        shapes: |s| branch(s, 2 * s.d, 6 * s.d, 2 * s.d),
+        call: |_, x| {
+            let norm = Norm { gamma: &x[1], beta: &x[2], eps: EPS };
+            // Scores of some tens would turn the rounding of their last digit into figures.
+            let weight = (&x[3] * 0.25)?;
+            let (qkv, out) = (affine(&weight, &x[4]), affine(&x[5], &x[6]));
+            add_attention(&x[0], &AttentionBranch { norm, qkv, out, heads: 2, keep: None })
+        },
     },
     Function { name: "attention", shapes: |s| vec![vec![s.n, s.t, 6 * s.d]], call: |_, x| attention(&x[0], 2, None) },
     Function {
