@@ -7,8 +7,8 @@ pub use manabi_kernels::Precision;
 pub struct Compute {
     /// The factors of matrix products.
     pub precision: Precision,
-    /// Forget what is inside a block after the forward pass, and compute it again in the backward pass: a third more
-    /// time for a fraction of the memory.
+    /// Forget what is inside a block after the forward pass, and compute it again in the backward pass: a fifth
+    /// to a quarter more time, and the memory of one block's inside instead of all.
     pub recompute: bool,
 }
 
