@@ -46,7 +46,7 @@ fn before_and_after(name: &str, encoder: &str, size: usize, steps: u64, precisio
         steps: Some(steps),
         batch: Some(64),
         monitor_every: 0,
-        seed: 1,
+        seed: std::env::var("TSEED").map_or(1, |s| s.parse().unwrap()),
         precision,
         ..TrainConfig::default()
     };

@@ -74,7 +74,7 @@ wide! {
             for v in row.iter_mut() {
                 *v *= factor;
             }
-            total += f64::from(crate::vector::sum_by(width, |j| row[j] * row[j]));
+            total += f64::from(crate::vector::sum_over([row], |[v]| v * v));
         }
         total
     }

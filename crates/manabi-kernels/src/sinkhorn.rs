@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::memory::built;
 use crate::norm::{ROWS, add_rows};
 use crate::storage::{fast, tensor_like, with};
-use crate::vector::{exp, max, sum_by};
+use crate::vector::{exp, max, sum_over};
 
 /// Added to every sum before dividing by it.
 const TINY: f32 = 1e-30;
@@ -101,7 +101,7 @@ wide! {
             for (q, column) in q.iter_mut().zip(columns) {
                 *q *= column;
             }
-            let row = 1.0 / (sum_by(k, |j| q[j]) + TINY);
+            let row = 1.0 / (sum_over([q], |[v]| v) + TINY);
             for (q, sum) in q.iter_mut().zip(&mut *sums) {
                 *q *= row;
                 *sum += *q;

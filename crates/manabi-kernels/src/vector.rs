@@ -6,23 +6,45 @@
 /// Lanes that a reduction keeps apart.
 pub(crate) const LANES: usize = 16;
 
-/// The sum of `f(i)` for `i` in `0..n`, over sixteen partial sums.
+/// The sum of `f` over the elements of some rows side by side, as far as the shortest goes; over sixteen partial sums.
 #[inline(always)]
-pub(crate) fn sum_by(n: usize, f: impl Fn(usize) -> f32) -> f32 {
-    let mut lanes = [0f32; LANES];
-    let whole = n / LANES * LANES;
-    let mut i = 0;
-    while i < whole {
-        for (l, lane) in lanes.iter_mut().enumerate() {
-            *lane += f(i + l);
+pub(crate) fn sum_over<const R: usize>(rows: [&[f32]; R], f: impl Fn([f32; R]) -> f32) -> f32 {
+    sums_over(rows, |values| [f(values)])[0]
+}
+
+/// As [`sum_over`], several sums at once.
+///
+/// It takes slices and not an index: what it reads needs no check, which would keep the loop from becoming one of
+/// vectors.
+#[inline(always)]
+pub(crate) fn sums_over<const R: usize, const S: usize>(
+    rows: [&[f32]; R],
+    f: impl Fn([f32; R]) -> [f32; S],
+) -> [f32; S] {
+    let n = rows.iter().map(|row| row.len()).min().unwrap_or(0);
+    let parts = rows.map(|row| row[..n].as_chunks::<LANES>());
+    let mut lanes = [[0f32; LANES]; S];
+    for block in 0..n / LANES {
+        let block = parts.map(|(blocks, _)| &blocks[block]);
+        for l in 0..LANES {
+            for (lanes, value) in lanes.iter_mut().zip(f(block.map(|x| x[l]))) {
+                lanes[l] += value;
+            }
         }
-        i += LANES;
     }
-    let mut tail = 0f32;
-    for i in whole..n {
-        tail += f(i);
+    // Through memory: where the compiler sees how the lanes are added up, it makes vectors of neighbours in that tree, or
+    // of the sums, instead of the lanes.
+    let lanes = std::hint::black_box(lanes);
+    let mut tail = [0f32; S];
+    for i in 0..n % LANES {
+        for (tail, value) in tail.iter_mut().zip(f(parts.map(|(_, rest)| rest[i]))) {
+            *tail += value;
+        }
     }
-    fold(lanes) + tail
+    for (tail, lanes) in tail.iter_mut().zip(lanes) {
+        *tail += fold(lanes);
+    }
+    tail
 }
 
 /// The sum of the lanes, as a tree.
@@ -93,7 +115,9 @@ mod tests {
     fn sums_and_maxima_cover_the_tail() {
         for n in 0..70 {
             let row: Vec<f32> = (0..n).map(|i| ((i * 37) % 23) as f32 - 11.0).collect();
-            assert_eq!(sum_by(n, |i| row[i]), row.iter().sum::<f32>());
+            let squares: f32 = row.iter().map(|v| v * v).sum();
+            assert_eq!(sum_over([&row], |[v]| v), row.iter().sum::<f32>());
+            assert_eq!(sums_over([&row, &row], |[a, b]| [a, a * b]), [row.iter().sum(), squares]);
             assert_eq!(max(&row), row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
         }
     }

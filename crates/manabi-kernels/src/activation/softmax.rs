@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::memory::built;
 use crate::storage::{Forward, fast, last_dim, slice, tensor_like, with};
-use crate::vector::{exp, max, sum_by};
+use crate::vector::{exp, max, sum_over};
 
 /// Rows a task takes at once.
 const ROWS: usize = 64;
@@ -46,7 +46,7 @@ pub(crate) fn softmax_row(row: &mut [f32], scale: f32) {
     for v in row.iter_mut() {
         *v = exp((*v - top) * scale);
     }
-    let total = 1.0 / sum_by(row.len(), |i| row[i]);
+    let total = 1.0 / sum_over([row], |[v]| v);
     for v in row.iter_mut() {
         *v *= total;
     }
@@ -57,7 +57,7 @@ wide! {
         for (x, y) in x.chunks_exact(d).zip(y.chunks_exact_mut(d)) {
             if log {
                 let top = max(x);
-                let shift = top + sum_by(d, |i| exp(x[i] - top)).ln();
+                let shift = top + sum_over([x], |[v]| exp(v - top)).ln();
                 for i in 0..d {
                     y[i] = x[i] - shift;
                 }
@@ -71,12 +71,12 @@ wide! {
     fn backward(y: &[f32], grad: &[f32], d: usize, log: bool, gx: &mut [f32]) {
         for ((y, g), gx) in y.chunks_exact(d).zip(grad.chunks_exact(d)).zip(gx.chunks_exact_mut(d)) {
             if log {
-                let total = sum_by(d, |i| g[i]);
+                let total = sum_over([g], |[g]| g);
                 for i in 0..d {
                     gx[i] = g[i] - exp(y[i]) * total;
                 }
             } else {
-                let along = sum_by(d, |i| y[i] * g[i]);
+                let along = sum_over([y, g], |[y, g]| y * g);
                 for i in 0..d {
                     gx[i] = y[i] * (g[i] - along);
                 }

@@ -15,7 +15,7 @@ use crate::Precision::F32;
 use crate::matmul::{Matrix, Start, gemm_at};
 use crate::memory::Scratch;
 use crate::storage::Shared;
-use crate::vector::{exp, sum_by};
+use crate::vector::{exp, sum_over};
 
 /// Input, output, its gradient, and the logarithms of the rows' sums.
 type Given<'a> = (&'a [f32], &'a [f32], &'a [f32], &'a [f32]);
@@ -106,7 +106,7 @@ wide! {
     ) {
         for (i, ((p, gp), sum)) in p.chunks_exact_mut(t).zip(gp.chunks_exact_mut(t)).zip(sums).enumerate() {
             let (y, g) = (&y[i * all..][..d], &g[i * all..][..d]);
-            let along = sum_by(d, |j| y[j] * g[j]);
+            let along = sum_over([y, g], |[y, g]| y * g);
             for (p, gp) in p.iter_mut().zip(gp) {
                 *p = exp(*p * scale - sum);
                 *gp = *p * (*gp - along) * scale;

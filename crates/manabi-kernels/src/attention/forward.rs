@@ -14,7 +14,7 @@ use crate::Precision::F32;
 use crate::matmul::{Matrix, Start, gemm_at};
 use crate::memory::Scratch;
 use crate::storage::Shared;
-use crate::vector::{exp, max, sum_by};
+use crate::vector::{exp, max, sum_over};
 
 /// The most queries of a block.
 pub(super) const QUERIES: usize = 96;
@@ -140,7 +140,7 @@ wide! {
                 *v = exp((*v - highest) * scale);
             }
             *share = if *top == f32::NEG_INFINITY { 0.0 } else { exp((*top - highest) * scale) };
-            *total = *total * *share + sum_by(t, |i| row[i]);
+            *total = *total * *share + sum_over([row], |[v]| v);
             *top = highest;
         }
     }

@@ -6,6 +6,8 @@
 //! buffer a thread over fixed ranges of images, then over the threads in order.
 
 mod columns;
+mod phases;
+mod tap;
 
 use candle_core::Result;
 use rayon::prelude::*;

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::{direct, geometry::Geometry, im2col, winograd};
 use crate::storage::{Forward, slice, tensor_like, with};
-use crate::vector::sum_by;
+use crate::vector::sum_over;
 
 /// The gradients of input and weights, where wanted.
 pub(super) type Gradients = Result<(Option<Vec<f32>>, Option<Vec<f32>>)>;
@@ -67,7 +67,7 @@ impl Conv {
     /// The gradient of the bias (Co).
     fn bias_gradient(&self, grad: &[f32]) -> Vec<f32> {
         let (co, positions) = (self.geometry.co, self.geometry.positions());
-        let map = |start: usize| f64::from(sum_by(positions, |i| grad[start + i]));
+        let map = |start: usize| f64::from(sum_over([&grad[start..][..positions]], |[g]| g));
         let channel = |c: usize| (0..self.geometry.n).map(|n| map((n * co + c) * positions)).sum::<f64>() as f32;
         (0..co).into_par_iter().map(channel).collect()
     }

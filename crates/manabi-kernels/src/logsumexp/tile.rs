@@ -1,6 +1,6 @@
 //! What is done to one tile of products: sums of exponentials along rows and columns, and their weights.
 
-use crate::vector::{LANES, exp, fold, max, sum_by};
+use crate::vector::{LANES, exp, fold, max, sum_over};
 
 wide! {
     /// Adds exp(x · scale − shift) to the sums of its row and of its column.
@@ -31,8 +31,8 @@ wide! {
         let width = rows.len();
         for (i, (x, row)) in tile.chunks_exact(width).zip(rows).enumerate() {
             let (left, right) = (&x[..i], &x[i + 1..]);
-            let left = sum_by(left.len(), |j| exp(left[j] * scale - shift));
-            *row += left + sum_by(right.len(), |j| exp(right[j] * scale - shift));
+            let left = sum_over([left], |[v]| exp(v * scale - shift));
+            *row += left + sum_over([right], |[v]| exp(v * scale - shift));
         }
     }
 
@@ -62,7 +62,7 @@ wide! {
             let new = if highest > *top { highest } else { *top };
             // While all that was seen is −∞ the difference is not a number.
             let kept = if *top == new { 1.0 } else { exp(*top - new) };
-            let added = sum_by(x.len(), |j| if x[j] == f32::NEG_INFINITY { 0.0 } else { exp(x[j] - new) });
+            let added = sum_over([x], |[v]| if v == f32::NEG_INFINITY { 0.0 } else { exp(v - new) });
             *total = *total * kept + added;
             *top = new;
         }
@@ -86,7 +86,7 @@ wide! {
     pub(super) fn largest_square(rows: &[f32], d: usize) -> f32 {
         let mut largest = 0f32;
         for row in rows.chunks_exact(d) {
-            let square = sum_by(d, |j| row[j] * row[j]);
+            let square = sum_over([row], |[v]| v * v);
             largest = if square <= largest { largest } else { square };
             if largest.is_nan() {
                 return largest;

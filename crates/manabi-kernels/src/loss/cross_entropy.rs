@@ -15,7 +15,7 @@ use crate::activation::log_softmax_last;
 use crate::index::gather_rows;
 use crate::memory::built;
 use crate::storage::{Forward, PIECE, fast, slice, tensor_like, with};
-use crate::vector::{exp, max, sum_by};
+use crate::vector::{exp, max, sum_over};
 
 /// The id of a row that takes no part, as a token that was not masked.
 pub const SKIP: u32 = u32::MAX;
@@ -70,13 +70,13 @@ wide! {
                 continue;
             }
             let top = max(z);
-            let log_sum = sum_by(classes, |i| exp(z[i] - top)).ln();
+            let log_sum = sum_over([z], |[v]| exp(v - top)).ln();
             *shift = (top, log_sum);
             // The log-probabilities weighted by the targets, whose sum is 1. Without smoothing no other class takes
             // part, whose logit may be minus infinity.
             let mut expected = (1.0 - smoothing) * (z[id as usize] - top);
             if smoothing > 0.0 {
-                expected += smoothing / classes as f32 * sum_by(classes, |i| z[i] - top);
+                expected += smoothing / classes as f32 * sum_over([z], |[v]| v - top);
             }
             total += f64::from(log_sum - expected);
         }

@@ -8,7 +8,7 @@
 use rayon::prelude::*;
 
 use crate::storage::Shared;
-use crate::vector::sum_by;
+use crate::vector::sums_over;
 
 /// A batch of N samples with C channels of S positions.
 #[derive(Clone, Copy, Debug)]
@@ -188,8 +188,9 @@ wide! {
         let (mut sum, mut squares) = (0f64, 0f64);
         for q in 0..part.n {
             let map = &x[q * part.stride + part.start..][..part.width];
-            sum += f64::from(sum_by(map.len(), |i| map[i] - shift));
-            squares += f64::from(sum_by(map.len(), |i| (map[i] - shift) * (map[i] - shift)));
+            let [first, second] = sums_over([map], |[v]| [v - shift, (v - shift) * (v - shift)]);
+            sum += f64::from(first);
+            squares += f64::from(second);
         }
         (sum, squares)
     }
@@ -235,8 +236,12 @@ wide! {
             let start = q * part.stride + part.start;
             let end = start + part.width;
             let (x, y, g) = (&x[start..end], &y[start..end], &grad[start..end]);
-            sum += f64::from(sum_by(part.width, |i| open(relu, y[i], g[i])));
-            product += f64::from(sum_by(part.width, |i| open(relu, y[i], g[i]) * (x[i] - mean)));
+            let [first, second] = sums_over([x, y, g], |[x, y, g]| {
+                let g = open(relu, y, g);
+                [g, g * (x - mean)]
+            });
+            sum += f64::from(first);
+            product += f64::from(second);
         }
         (sum, product)
     }

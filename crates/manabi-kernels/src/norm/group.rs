@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use super::column_sums;
 use crate::memory::built;
 use crate::storage::{Forward, PIECE, check_shape, fast, slice, tensor_like, with};
-use crate::vector::sum_by;
+use crate::vector::{sum_over, sums_over};
 
 /// Normalises each of `groups` groups of channels of each sample of `x` (N, C, ..), then scales channel by channel with
 /// `gamma` (C) and shifts by `beta` (C).
@@ -62,7 +62,7 @@ impl GroupNorm {
 /// The mean of `f` over the values of a group, by pieces of which each is summed in `f32`.
 #[inline(always)]
 fn mean_by(x: &[f32], f: impl Fn(f32) -> f32) -> f64 {
-    let piece = |x: &[f32]| f64::from(sum_by(x.len(), |i| f(x[i])));
+    let piece = |x: &[f32]| f64::from(sum_over([x], |[v]| f(v)));
     x.chunks(4096).map(piece).sum::<f64>() / x.len() as f64
 }
 
@@ -85,8 +85,8 @@ wide! {
     fn channel_sums(x: &[f32], grad: &[f32], area: usize, stat: (f32, f32), units: &mut [f32], sums: &mut [f32]) {
         let maps = x.chunks_exact(area).zip(grad.chunks_exact(area));
         for ((x, g), (unit, sum)) in maps.zip(units.iter_mut().zip(sums)) {
-            *unit = sum_by(area, |i| g[i] * (x[i] - stat.0)) * stat.1;
-            *sum = sum_by(area, |i| g[i]);
+            [*unit, *sum] = sums_over([x, g], |[x, g]| [g * (x - stat.0), g]);
+            *unit *= stat.1;
         }
     }
 

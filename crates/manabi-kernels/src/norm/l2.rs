@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::ROWS;
 use crate::memory::built;
 use crate::storage::{Forward, fast, last_dim, slice, tensor_like, with};
-use crate::vector::sum_by;
+use crate::vector::sum_over;
 
 /// Scales each row of `x` (N, D) to length 1; rows shorter than `eps` are divided by `eps`.
 pub fn l2_normalize(x: &Tensor, eps: f64) -> Result<Tensor> {
@@ -28,7 +28,7 @@ struct Normalize {
 wide! {
     fn forward(x: &[f32], d: usize, eps: f32, y: &mut [f32]) {
         for (x, y) in x.chunks_exact(d).zip(y.chunks_exact_mut(d)) {
-            let norm = sum_by(d, |i| x[i] * x[i]).sqrt();
+            let norm = sum_over([x], |[x]| x * x).sqrt();
             let scale = 1.0 / if norm < eps { eps } else { norm };
             for i in 0..d {
                 y[i] = x[i] * scale;
@@ -38,9 +38,9 @@ wide! {
 
     fn backward(x: &[f32], grad: &[f32], d: usize, eps: f32, gx: &mut [f32]) {
         for ((x, g), gx) in x.chunks_exact(d).zip(grad.chunks_exact(d)).zip(gx.chunks_exact_mut(d)) {
-            let norm = sum_by(d, |i| x[i] * x[i]).sqrt();
+            let norm = sum_over([x], |[x]| x * x).sqrt();
             let scale = 1.0 / if norm < eps { eps } else { norm };
-            let along = if norm < eps { 0.0 } else { sum_by(d, |i| x[i] * g[i]) * scale * scale };
+            let along = if norm < eps { 0.0 } else { sum_over([x, g], |[x, g]| x * g) * scale * scale };
             for i in 0..d {
                 gx[i] = (g[i] - x[i] * along) * scale;
             }

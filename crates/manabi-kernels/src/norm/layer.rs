@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::{ROWS, column_sums};
 use crate::memory::built;
 use crate::storage::{Forward, check_shape, fast, last_dim, slice, tensor_like, wanted, with};
-use crate::vector::sum_by;
+use crate::vector::{sum_over, sums_over};
 
 /// Normalises the last dimension of `x` (.., D), then scales by `gamma` (D) and shifts by `beta` (D).
 pub fn layer_norm(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result<Tensor> {
@@ -39,12 +39,12 @@ wide! {
         let d = gamma.len();
         let rows = x.chunks_exact(d).zip(y.chunks_exact_mut(d)).zip(stats);
         for ((x, y), stat) in rows {
-            let mean = sum_by(d, |i| x[i]) / d as f32;
-            let variance = sum_by(d, |i| (x[i] - mean) * (x[i] - mean)) / d as f32;
+            let mean = sum_over([x], |[x]| x) / d as f32;
+            let variance = sum_over([x], |[x]| (x - mean) * (x - mean)) / d as f32;
             let scale = 1.0 / (variance + eps).sqrt();
             *stat = (mean, scale);
-            for i in 0..d {
-                y[i] = (x[i] - mean) * scale * gamma[i] + beta[i];
+            for (((y, x), gamma), beta) in y.iter_mut().zip(x).zip(gamma).zip(beta) {
+                *y = (x - mean) * scale * gamma + beta;
             }
         }
     }
@@ -53,11 +53,11 @@ wide! {
         let d = gamma.len();
         let rows = x.chunks_exact(d).zip(grad.chunks_exact(d)).zip(gx.chunks_exact_mut(d)).zip(stats);
         for (row, (((x, g), gx), &(mean, scale))) in rows.enumerate() {
-            let first = sum_by(d, |i| g[i] * gamma[i]) / d as f32;
-            let second = sum_by(d, |i| g[i] * gamma[i] * ((x[i] - mean) * scale)) / d as f32;
-            for i in 0..d {
-                let unit = (x[i] - mean) * scale;
-                gx[i] = scale * (g[i] * gamma[i] - first - unit * second);
+            let sums = sums_over([x, g, gamma], |[x, g, gamma]| [g * gamma, g * gamma * ((x - mean) * scale)]);
+            let [first, second] = sums.map(|sum| sum / d as f32);
+            for (((gx, x), g), gamma) in gx.iter_mut().zip(x).zip(g).zip(gamma) {
+                let unit = (x - mean) * scale;
+                *gx = scale * (g * gamma - first - unit * second);
             }
             if let Some(add) = add.get(row * d..(row + 1) * d) {
                 for (gx, add) in gx.iter_mut().zip(add) {
@@ -69,11 +69,10 @@ wide! {
 
     fn backward_parameters(x: &[f32], grad: &[f32], stats: &[(f32, f32)], g_gamma: &mut [f32], g_beta: &mut [f32]) {
         let d = g_gamma.len();
-        let g_beta = &mut g_beta[..d];
         for ((x, g), &(mean, scale)) in x.chunks_exact(d).zip(grad.chunks_exact(d)).zip(stats) {
-            for i in 0..d {
-                g_gamma[i] += g[i] * ((x[i] - mean) * scale);
-                g_beta[i] += g[i];
+            for (((g_gamma, g_beta), x), g) in g_gamma.iter_mut().zip(&mut *g_beta).zip(x).zip(g) {
+                *g_gamma += g * ((x - mean) * scale);
+                *g_beta += g;
             }
         }
     }

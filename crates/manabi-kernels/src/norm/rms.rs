@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::{ROWS, column_sums};
 use crate::memory::built;
 use crate::storage::{Forward, check_shape, fast, last_dim, slice, tensor_like, with};
-use crate::vector::sum_by;
+use crate::vector::sum_over;
 
 /// Divides each row of `x` (.., D) by its root mean square, then scales by `gamma` (D).
 pub fn rms_norm(x: &Tensor, gamma: &Tensor, eps: f64) -> Result<Tensor> {
@@ -37,10 +37,10 @@ wide! {
     fn forward(x: &[f32], gamma: &[f32], eps: f32, y: &mut [f32], scales: &mut [f32]) {
         let d = gamma.len();
         for ((x, y), scale) in x.chunks_exact(d).zip(y.chunks_exact_mut(d)).zip(scales) {
-            let square = sum_by(d, |i| x[i] * x[i]) / d as f32;
+            let square = sum_over([x], |[x]| x * x) / d as f32;
             *scale = 1.0 / (square + eps).sqrt();
-            for i in 0..d {
-                y[i] = x[i] * *scale * gamma[i];
+            for ((y, x), gamma) in y.iter_mut().zip(x).zip(gamma) {
+                *y = x * *scale * gamma;
             }
         }
     }
@@ -49,9 +49,9 @@ wide! {
         let d = gamma.len();
         let rows = x.chunks_exact(d).zip(grad.chunks_exact(d)).zip(gx.chunks_exact_mut(d)).zip(scales);
         for (((x, g), gx), &scale) in rows {
-            let along = sum_by(d, |i| g[i] * gamma[i] * (x[i] * scale)) / d as f32;
-            for i in 0..d {
-                gx[i] = scale * (g[i] * gamma[i] - x[i] * scale * along);
+            let along = sum_over([x, g, gamma], |[x, g, gamma]| g * gamma * (x * scale)) / d as f32;
+            for (((gx, x), g), gamma) in gx.iter_mut().zip(x).zip(g).zip(gamma) {
+                *gx = scale * (g * gamma - x * scale * along);
             }
         }
     }
@@ -59,8 +59,8 @@ wide! {
     fn backward_gamma(x: &[f32], grad: &[f32], scales: &[f32], g_gamma: &mut [f32]) {
         let d = g_gamma.len();
         for ((x, g), &scale) in x.chunks_exact(d).zip(grad.chunks_exact(d)).zip(scales) {
-            for i in 0..d {
-                g_gamma[i] += g[i] * (x[i] * scale);
+            for ((g_gamma, x), g) in g_gamma.iter_mut().zip(x).zip(g) {
+                *g_gamma += g * (x * scale);
             }
         }
     }

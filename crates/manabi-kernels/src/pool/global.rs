@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::memory::built;
 use crate::storage::{Forward, PIECE, fast, slice, tensor_like, with};
-use crate::vector::sum_by;
+use crate::vector::sum_over;
 
 /// The mean of each map: (N, C, H, W) to (N, C).
 pub fn global_avg_pool(x: &Tensor) -> Result<Tensor> {
@@ -32,7 +32,7 @@ struct GlobalAvgPool;
 
 wide! {
     fn mean(map: &[f32]) -> f32 {
-        sum_by(map.len(), |i| map[i]) / map.len() as f32
+        sum_over([map], |[v]| v) / map.len() as f32
     }
 }
 

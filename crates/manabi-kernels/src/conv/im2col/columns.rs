@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use super::super::geometry::Geometry;
+use super::{phases::Phases, tap::Tap};
 use crate::matmul::Matrix;
+use crate::memory::Scratch;
 
 /// Columns that make a product wide enough, and still leave the matrix near.
 const WIDE: usize = 512;
@@ -12,9 +14,9 @@ const WIDE: usize = 512;
 #[derive(Clone, Debug)]
 pub(super) struct Block {
     pub(super) images: Range<usize>,
-    down: Range<usize>,
+    pub(super) down: Range<usize>,
     /// Less than all only where there is one row.
-    across: Range<usize>,
+    pub(super) across: Range<usize>,
     /// The first position in its map, and how many there are in each.
     pub(super) first: usize,
     pub(super) each: usize,
@@ -101,84 +103,41 @@ pub(super) fn columns<'a>(g: &Geometry, x: &'a [f32], block: &Block, group: usiz
         let start = block.images.start * g.image() + group * channels * area + block.first;
         return Matrix::rows(&x[start..], area);
     }
-    for (row, out) in space.chunks_exact_mut(block.width()).enumerate() {
-        let tap = Tap::new(g, block, row);
-        for (image, out) in block.images.clone().zip(out.chunks_exact_mut(block.each)) {
-            let map = &x[image * g.image() + (group * channels + tap.channel) * area..][..area];
-            for (oy, out) in block.down.clone().zip(out.chunks_exact_mut(block.across.len())) {
-                let Some((start, to)) = tap.line(g, oy) else {
-                    out.fill(0.0);
-                    continue;
-                };
-                out[..to.start].fill(0.0);
-                out[to.end..].fill(0.0);
-                let out = &mut out[to];
-                if g.across.stride == 1 {
-                    out.copy_from_slice(&map[start..start + out.len()]);
-                } else {
-                    for (out, v) in out.iter_mut().zip(map[start..].iter().step_by(g.across.stride)) {
-                        *out = *v;
-                    }
-                }
+    let (taps, width) = (Tap::all(g, block), block.width());
+    let phases = Phases::new(g, block);
+    let mut apart = Scratch::new(phases.as_ref().map_or(0, Phases::len));
+    for (channel, rows) in space.chunks_exact_mut(taps.len() * width).enumerate() {
+        for (i, image) in block.images.clone().enumerate() {
+            let mut map = &x[image * g.image() + (group * channels + channel) * area..][..area];
+            if let Some(phases) = &phases {
+                phases.split(map, &mut apart);
+                map = &apart;
+            }
+            for (tap, row) in taps.iter().zip(rows.chunks_exact_mut(width)) {
+                tap.copy(g, phases.as_ref(), block, map, &mut row[i * block.each..][..block.each]);
             }
         }
     }
-    Matrix::rows(space, block.width())
+    Matrix::rows(space, width)
 }
 
 /// Adds the patches of a block up where they came from, in the images `gx` of its set.
 pub(super) fn add_back(g: &Geometry, columns: &[f32], block: &Block, group: usize, gx: &mut [f32]) {
     let (channels, area) = (g.per_group().0, g.area());
-    for (row, from) in columns.chunks_exact(block.width()).enumerate() {
-        let tap = Tap::new(g, block, row);
-        for (gx, from) in gx.chunks_exact_mut(g.image()).zip(from.chunks_exact(block.each)) {
-            let map = &mut gx[(group * channels + tap.channel) * area..][..area];
-            for (oy, from) in block.down.clone().zip(from.chunks_exact(block.across.len())) {
-                let Some((start, inside)) = tap.line(g, oy) else { continue };
-                let from = &from[inside];
-                if g.across.stride == 1 {
-                    for (to, v) in map[start..].iter_mut().zip(from) {
-                        *to += v;
-                    }
-                } else {
-                    for (to, v) in map[start..].iter_mut().step_by(g.across.stride).zip(from) {
-                        *to += v;
-                    }
-                }
+    let (taps, width) = (Tap::all(g, block), block.width());
+    let phases = Phases::new(g, block);
+    let mut apart = Scratch::new(phases.as_ref().map_or(0, Phases::len));
+    for (channel, rows) in columns.chunks_exact(taps.len() * width).enumerate() {
+        for (i, gx) in gx.chunks_exact_mut(g.image()).enumerate() {
+            let map = &mut gx[(group * channels + channel) * area..][..area];
+            apart.fill(0.0);
+            let to = if phases.is_some() { &mut apart[..] } else { &mut *map };
+            for (tap, row) in taps.iter().zip(rows.chunks_exact(width)) {
+                tap.add(g, phases.as_ref(), block, &row[i * block.each..][..block.each], to);
+            }
+            if let Some(phases) = &phases {
+                phases.join(&apart, map);
             }
         }
-    }
-}
-
-/// Where one row of the matrix comes from.
-struct Tap {
-    channel: usize,
-    /// Rows of positions whose tap is inside, and the input's row of the first.
-    down: (Range<usize>, usize),
-    /// Positions of a row of the block whose tap is inside, from its start on, and the input's element of the first.
-    across: (Range<usize>, usize),
-}
-
-impl Tap {
-    fn new(g: &Geometry, block: &Block, row: usize) -> Self {
-        let (kh, kw) = (g.down.kernel, g.across.kernel);
-        let (inside, element) = g.across.inside(row % kw);
-        let start = inside.start.max(block.across.start);
-        let end = inside.end.min(block.across.end).max(start);
-        let across = (
-            (start - block.across.start).min(block.across.len())..(end - block.across.start).min(block.across.len()),
-            element + (start - inside.start) * g.across.stride,
-        );
-        Self { channel: row / (kh * kw), down: g.down.inside(row / kw % kh), across }
-    }
-
-    /// The element of the map under the first position inside of row `oy`, and the positions inside.
-    fn line(&self, g: &Geometry, oy: usize) -> Option<(usize, Range<usize>)> {
-        let (rows, first) = &self.down;
-        let (positions, element) = &self.across;
-        (rows.contains(&oy) && !positions.is_empty()).then(|| {
-            let row = first + (oy - rows.start) * g.down.stride;
-            (row * g.across.size + element, positions.clone())
-        })
     }
 }
