@@ -1,7 +1,8 @@
 //! The project's own automation.
 //!
 //! `cargo xtask validate` is everything that CI checks on a change; `cargo xtask e2e` the
-//! slower runs on real data; `cargo xtask bench` the cross-modal benchmark; `cargo xtask peers` speed beside PyTorch.
+//! slower runs on real data; `cargo xtask bench` the cross-modal benchmark; `cargo xtask peers` speed beside PyTorch;
+//! `cargo xtask sanitize` the kernels' tests under sanitisers.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 use anyhow::Result;
@@ -10,6 +11,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod e2e;
 mod peers;
+mod sanitize;
 mod tidy;
 mod validate;
 
@@ -30,6 +32,8 @@ enum Command {
     Bench(bench::Args),
     /// Kernels and training steps beside PyTorch's, alternately in one run.
     Peers(peers::Args),
+    /// The kernels' tests under AddressSanitizer and ThreadSanitizer, on nightly.
+    Sanitize(sanitize::Args),
 }
 
 fn main() -> Result<()> {
@@ -38,5 +42,6 @@ fn main() -> Result<()> {
         Command::E2e(args) => e2e::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Peers(args) => peers::run(&args),
+        Command::Sanitize(args) => sanitize::run(&args),
     }
 }

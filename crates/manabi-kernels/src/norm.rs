@@ -12,7 +12,7 @@ pub use batch::{BatchStats, batch_norm, batch_norm_eval};
 pub use group::group_norm;
 pub use l2::l2_normalize;
 pub use layer::layer_norm;
-pub(crate) use layer::{For, gradients as layer_norm_gradients, normalize as normalize_layer};
+pub(crate) use layer::{Needs, gradients as layer_norm_gradients, normalize as normalize_layer};
 pub use rms::rms_norm;
 
 use rayon::prelude::*;

@@ -6,45 +6,66 @@
 /// Lanes that a reduction keeps apart.
 pub(crate) const LANES: usize = 16;
 
-/// The sum of `f` over the elements of some rows side by side, as far as the shortest goes; over sixteen partial sums.
+/// The sum of `f` over the elements of some rows side by side, as far as the shortest goes.
 #[inline(always)]
 pub(crate) fn sum_over<const R: usize>(rows: [&[f32]; R], f: impl Fn([f32; R]) -> f32) -> f32 {
     sums_over(rows, |values| [f(values)])[0]
 }
 
 /// As [`sum_over`], several sums at once.
-///
-/// It takes slices and not an index: what it reads needs no check, which would keep the loop from becoming one of
-/// vectors.
 #[inline(always)]
 pub(crate) fn sums_over<const R: usize, const S: usize>(
     rows: [&[f32]; R],
     f: impl Fn([f32; R]) -> [f32; S],
 ) -> [f32; S] {
-    let n = rows.iter().map(|row| row.len()).min().unwrap_or(0);
-    let parts = rows.map(|row| row[..n].as_chunks::<LANES>());
-    let mut lanes = [[0f32; LANES]; S];
-    for block in 0..n / LANES {
-        let block = parts.map(|(blocks, _)| &blocks[block]);
-        for l in 0..LANES {
-            for (lanes, value) in lanes.iter_mut().zip(f(block.map(|x| x[l]))) {
+    let mut sums = Sums::new();
+    sums.add(rows, f);
+    sums.total()
+}
+
+/// Sums that are still apart, element l of every sixteen in lane l.
+pub(crate) struct Sums<const S: usize> {
+    lanes: [[f32; LANES]; S],
+}
+
+impl<const S: usize> Sums<S> {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self { lanes: [[0.0; LANES]; S] }
+    }
+
+    /// Adds `f` of the elements of some rows side by side, as far as the shortest goes.
+    ///
+    /// It takes slices and not an index: what it reads needs no check, which would keep the loop from becoming one of
+    /// vectors.
+    #[inline(always)]
+    pub(crate) fn add<const R: usize>(&mut self, rows: [&[f32]; R], f: impl Fn([f32; R]) -> [f32; S]) {
+        let n = rows.iter().map(|row| row.len()).min().unwrap_or(0);
+        let parts = rows.map(|row| row[..n].as_chunks::<LANES>());
+        let mut lanes = self.lanes;
+        for block in 0..n / LANES {
+            let block = parts.map(|(blocks, _)| &blocks[block]);
+            for l in 0..LANES {
+                for (lanes, value) in lanes.iter_mut().zip(f(block.map(|x| x[l]))) {
+                    lanes[l] += value;
+                }
+            }
+        }
+        // Through memory: where the compiler sees how the lanes are added up, it makes vectors of neighbours in that
+        // tree, or of the sums, instead of the lanes.
+        self.lanes = std::hint::black_box(lanes);
+        for l in 0..n % LANES {
+            for (lanes, value) in self.lanes.iter_mut().zip(f(parts.map(|(_, rest)| rest[l]))) {
                 lanes[l] += value;
             }
         }
     }
-    // Through memory: where the compiler sees how the lanes are added up, it makes vectors of neighbours in that tree, or
-    // of the sums, instead of the lanes.
-    let lanes = std::hint::black_box(lanes);
-    let mut tail = [0f32; S];
-    for i in 0..n % LANES {
-        for (tail, value) in tail.iter_mut().zip(f(parts.map(|(_, rest)| rest[i]))) {
-            *tail += value;
-        }
+
+    /// The sums.
+    #[inline(always)]
+    pub(crate) fn total(self) -> [f32; S] {
+        self.lanes.map(fold)
     }
-    for (tail, lanes) in tail.iter_mut().zip(lanes) {
-        *tail += fold(lanes);
-    }
-    tail
 }
 
 /// The sum of the lanes, as a tree.

@@ -3,6 +3,8 @@
 mod batch_norm;
 mod compute;
 mod conv;
+mod embedding;
+mod group_norm;
 mod layer_norm;
 mod linear;
 mod mlp;
@@ -10,15 +12,19 @@ mod params;
 mod positions;
 mod recompute;
 mod residual;
+mod rms_norm;
 mod transformer;
 
 pub use batch_norm::BatchNorm;
 pub use compute::{Compute, Precision};
 pub use conv::{Conv1d, Conv1dParams, Conv2d};
+pub use embedding::Embedding;
+pub use group_norm::GroupNorm;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use mlp::{Mlp, MlpConfig};
 pub use params::{Init, Params, Role};
 pub use positions::grid_positions;
 pub use residual::{BasicBlock, Bottleneck, Residual};
+pub use rms_norm::RmsNorm;
 pub use transformer::{Transformer, TransformerConfig};

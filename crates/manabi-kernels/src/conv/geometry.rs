@@ -1,7 +1,5 @@
 //! All sizes of one convolution, axis by axis; a line is an image of height 1.
 
-use std::ops::Range;
-
 use candle_core::{Result, bail};
 
 use super::ConvParams;
@@ -42,14 +40,6 @@ impl Axis {
     /// The axis that a line does not have.
     fn none() -> Self {
         Self { size: 1, kernel: 1, stride: 1, padding: 0, dilation: 1, positions: 1 }
-    }
-
-    /// Positions whose tap `k` falls inside the input, and the element of the first.
-    pub(super) fn inside(&self, k: usize) -> (Range<usize>, usize) {
-        let offset = k * self.dilation;
-        let first = self.padding.saturating_sub(offset).div_ceil(self.stride);
-        let last = (self.size + self.padding).saturating_sub(offset).div_ceil(self.stride).min(self.positions);
-        (first.min(last)..last, (first * self.stride + offset).saturating_sub(self.padding))
     }
 
     /// One tap on every element.

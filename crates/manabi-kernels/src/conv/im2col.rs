@@ -6,8 +6,7 @@
 //! buffer a thread over fixed ranges of images, then over the threads in order.
 
 mod columns;
-mod phases;
-mod tap;
+mod padded;
 
 use candle_core::Result;
 use rayon::prelude::*;
@@ -16,7 +15,7 @@ use super::{geometry::Geometry, op::Gradients};
 use crate::matmul::{Matrix, Start, gemm, gemm_at};
 use crate::memory::{Scratch, build};
 use crate::storage::Shared;
-use columns::{Block, Blocks, add_back, columns, in_place};
+use columns::{Block, Blocks, add_back, columns, in_place, space};
 
 /// The output, (N, Co, positions).
 pub(super) fn forward(g: &Geometry, x: &[f32], w: &[f32], bias: Option<&[f32]>) -> Result<Vec<f32>> {
@@ -35,7 +34,7 @@ pub(super) fn forward(g: &Geometry, x: &[f32], w: &[f32], bias: Option<&[f32]>) 
 unsafe fn block(g: &Geometry, x: &[f32], w: &[f32], bias: Option<&[f32]>, block: &Block, y: Shared) -> Result<()> {
     let (positions, taps, (_, per_group)) = (g.positions(), g.taps(), g.per_group());
     let (width, each) = (block.width(), block.each);
-    let mut space = Scratch::new(if in_place(g, block) { 0 } else { taps * width });
+    let mut space = Scratch::new(space(g, block));
     let mut product = Scratch::new(if block.images.len() == 1 { 0 } else { per_group * width });
     for group in 0..g.groups {
         let columns = columns(g, x, block, group, &mut space);
@@ -86,7 +85,8 @@ pub(super) fn backward(g: &Geometry, x: &[f32], w: &[f32], grad: &[f32], wanted:
                 let images = blocks.images(set);
                 // SAFETY: each set belongs to one worker, and its images to one set.
                 let mut gx = wanted.0.then(|| unsafe { gx.at(images.start * g.image(), images.len() * g.image()) });
-                if let Some(gx) = gx.as_deref_mut() {
+                // Products that end in the images themselves need no zeros to start from.
+                if let Some(gx) = gx.as_deref_mut().filter(|_| !in_place(g, &blocks.at(blocks.of(set).start))) {
                     gx.fill(0.0);
                 }
                 for i in blocks.of(set) {
@@ -130,7 +130,7 @@ fn backward_block(
     let (positions, taps, (_, per_group)) = (g.positions(), g.taps(), g.per_group());
     let (width, each, single) = (block.width(), block.each, block.images.len() == 1);
     let direct = in_place(g, block);
-    let mut space = Scratch::new(if direct { 0 } else { taps * width });
+    let mut space = Scratch::new(space(g, block));
     let mut joined = Scratch::new(if single { 0 } else { per_group * width });
     for group in 0..g.groups {
         let row = |image: usize, c: usize| image * g.output() + (group * per_group + c) * positions + block.first;

@@ -3,12 +3,13 @@
 //! Each task owns whole channels, so that statistics and output come out of one task while the channel is in the
 //! cache, and every sum has one order whatever the number of threads. Where maps are large, a task takes one channel
 //! and its inner loop runs over a map; where they are small (and for (N, C)), it takes a block of channels and its
-//! inner loop runs along a row of the block. Sums are kept in `f32` over at most one map and in `f64` beyond.
+//! inner loop runs along a row of the block. Sums are kept in `f32` over a large map or several small ones, and in `f64`
+//! beyond.
 
 use rayon::prelude::*;
 
 use crate::storage::Shared;
-use crate::vector::sums_over;
+use crate::vector::Sums;
 
 /// A batch of N samples with C channels of S positions.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,9 @@ const SMALL: usize = 8;
 
 /// Positions in a block of channels.
 const BLOCK: usize = 64;
+
+/// Values that are added up in `f32`.
+const TOGETHER: usize = 4096;
 
 /// What both passes need to know.
 #[derive(Clone, Copy)]
@@ -43,6 +47,27 @@ struct Part {
     width: usize,
     stride: usize,
     n: usize,
+}
+
+impl Part {
+    /// Two sums over the part, of which `add` adds one map: in `f32` over about as many values as a large map has, in
+    /// `f64` beyond.
+    #[inline(always)]
+    fn sums(self, add: impl Fn(&mut Sums<2>, std::ops::Range<usize>)) -> (f64, f64) {
+        let maps = (TOGETHER / self.width.max(1)).max(1);
+        let (mut first, mut second) = (0f64, 0f64);
+        for q in (0..self.n).step_by(maps) {
+            let mut sums = Sums::new();
+            for q in q..(q + maps).min(self.n) {
+                let start = q * self.stride + self.start;
+                add(&mut sums, start..start + self.width);
+            }
+            let [a, b] = sums.total();
+            first += f64::from(a);
+            second += f64::from(b);
+        }
+        (first, second)
+    }
 }
 
 impl Dims {
@@ -185,14 +210,7 @@ fn rectify(relu: bool, v: f32) -> f32 {
 
 wide! {
     fn moments_map(x: &[f32], part: Part, shift: f32) -> (f64, f64) {
-        let (mut sum, mut squares) = (0f64, 0f64);
-        for q in 0..part.n {
-            let map = &x[q * part.stride + part.start..][..part.width];
-            let [first, second] = sums_over([map], |[v]| [v - shift, (v - shift) * (v - shift)]);
-            sum += f64::from(first);
-            squares += f64::from(second);
-        }
-        (sum, squares)
+        part.sums(|sums, map| sums.add([&x[map]], |[v]| [v - shift, (v - shift) * (v - shift)]))
     }
 
     fn moments_block(x: &[f32], part: Part, shift: &[f32]) -> Vec<(f64, f64)> {
@@ -231,19 +249,12 @@ wide! {
     }
 
     fn sums_map((x, y, grad): (&[f32], &[f32], &[f32]), part: Part, mean: f32, relu: bool) -> (f64, f64) {
-        let (mut sum, mut product) = (0f64, 0f64);
-        for q in 0..part.n {
-            let start = q * part.stride + part.start;
-            let end = start + part.width;
-            let (x, y, g) = (&x[start..end], &y[start..end], &grad[start..end]);
-            let [first, second] = sums_over([x, y, g], |[x, y, g]| {
+        part.sums(|sums, map| {
+            sums.add([&x[map.clone()], &y[map.clone()], &grad[map]], |[x, y, g]| {
                 let g = open(relu, y, g);
                 [g, g * (x - mean)]
             });
-            sum += f64::from(first);
-            product += f64::from(second);
-        }
-        (sum, product)
+        })
     }
 
     fn sums_block((x, y, grad): (&[f32], &[f32], &[f32]), part: Part, mean: &[f32], relu: bool) -> Vec<(f64, f64)> {

@@ -91,7 +91,7 @@ pub(crate) fn normalize(x: &[f32], gamma: &[f32], beta: &[f32], eps: f64, y: &mu
 
 /// What a gradient is for, beside the parameters.
 #[derive(Clone, Copy)]
-pub(crate) enum For<'a> {
+pub(crate) enum Needs<'a> {
     /// Nothing: the input needs none.
     Parameters,
     /// The input, and what is added to its gradient (nothing, or as long as the input).
@@ -104,7 +104,7 @@ pub(crate) fn gradients(
     gamma: &[f32],
     g: &[f32],
     stats: &[(f32, f32)],
-    wanted: For<'_>,
+    wanted: Needs<'_>,
 ) -> (Option<Vec<f32>>, Vec<f32>, Vec<f32>) {
     let d = gamma.len();
     let mut sums = vec![0f32; x.len().div_ceil(d * ROWS) * 2 * d];
@@ -114,11 +114,11 @@ pub(crate) fn gradients(
         backward_parameters(&x[part(piece)], &g[part(piece)], &stats[piece * ROWS..], g_gamma, g_beta);
     };
     let gx = match wanted {
-        For::Parameters => {
+        Needs::Parameters => {
             sums.par_chunks_mut(2 * d).enumerate().for_each(|(piece, sums)| parameters(piece, sums));
             None
         }
-        For::Input(add) => {
+        Needs::Input(add) => {
             let fill = |gx: &mut [f32]| {
                 let pieces = gx.par_chunks_mut(d * ROWS).zip(sums.par_chunks_mut(2 * d)).enumerate();
                 pieces.for_each(|(piece, (gx, sums))| {
@@ -169,7 +169,7 @@ impl CustomOp3 for LayerNorm {
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let stats = self.rows.get().map_or(&[][..], |rows| rows);
-        let needs = if x.track_op() { For::Input(&[]) } else { For::Parameters };
+        let needs = if x.track_op() { Needs::Input(&[]) } else { Needs::Parameters };
         let (gx, g_gamma, g_beta) =
             with(x, |x| with(gamma, |gamma| with(grad, |g| Ok(gradients(x, gamma, g, stats, needs)))))?;
         let gx = gx.map(|values| tensor_like(values, x)).transpose()?;

@@ -10,7 +10,7 @@ use crate::attention::{Sequences, attention, check_heads, gradient, sequences, w
 use crate::many::{Fused, Gradients, apply};
 use crate::matmul::{Matrix, product, product_then, product_with};
 use crate::memory::Scratch;
-use crate::norm::{For, layer_norm_gradients, normalize_layer};
+use crate::norm::{Needs, layer_norm_gradients, normalize_layer};
 use crate::storage::{fast, with, with_all};
 
 /// Parameters of the self-attention, D → 3·D → D.
@@ -120,7 +120,7 @@ impl SelfAttention {
         let [g_first, g_first_bias] = affine_gradients(self.precisions[0], parameters, FIRST, &normal, &g_qkv)?;
         let g_normal =
             product(self.precisions[0], (rows, d, 3 * d), Matrix::rows(&g_qkv, 3 * d), Matrix::rows(p[FIRST], d))?;
-        let (gx, g_gamma, g_beta) = layer_norm_gradients(x, p[GAMMA], &g_normal, &kept.stats, For::Input(g));
+        let (gx, g_gamma, g_beta) = layer_norm_gradients(x, p[GAMMA], &g_normal, &kept.stats, Needs::Input(g));
         Ok((gx, vec![Some(g_gamma), Some(g_beta), g_first, g_first_bias, g_out, g_out_bias]))
     }
 }

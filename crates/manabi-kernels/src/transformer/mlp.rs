@@ -10,7 +10,7 @@ use crate::activation::{gelu, gelu_again, gelu_into};
 use crate::many::{Fused, Gradients, apply};
 use crate::matmul::{Matrix, product, product_then};
 use crate::memory::Scratch;
-use crate::norm::{For, layer_norm_gradients, normalize_layer};
+use crate::norm::{Needs, layer_norm_gradients, normalize_layer};
 use crate::storage::{Shared, fast, last_dim, with, with_all};
 
 /// Parameters of the multi-layer perceptron, D → H → D.
@@ -115,7 +115,7 @@ impl Mlp {
         let [g_first, g_first_bias] = affine_gradients(self.precisions[0], parameters, FIRST, &normal, &g_hidden)?;
         let g_normal =
             product(self.precisions[0], (rows, d, hidden), Matrix::rows(&g_hidden, hidden), Matrix::rows(p[FIRST], d))?;
-        let (gx, g_gamma, g_beta) = layer_norm_gradients(x, p[GAMMA], &g_normal, &kept.stats, For::Input(g));
+        let (gx, g_gamma, g_beta) = layer_norm_gradients(x, p[GAMMA], &g_normal, &kept.stats, Needs::Input(g));
         Ok((gx, vec![Some(g_gamma), Some(g_beta), g_first, g_first_bias, g_second, g_second_bias]))
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::geometry::Geometry;
-use super::{phases::Phases, tap::Tap};
+use super::padded::{Padded, SLACK};
 use crate::matmul::Matrix;
 use crate::memory::Scratch;
 
@@ -95,6 +95,11 @@ pub(super) fn in_place(g: &Geometry, block: &Block) -> bool {
     g.pointwise() && block.images.len() == 1
 }
 
+/// Elements of the buffer that [`columns`] needs, and [`add_back`] reads.
+pub(super) fn space(g: &Geometry, block: &Block) -> usize {
+    if in_place(g, block) { 0 } else { g.taps() * block.width() + SLACK }
+}
+
 /// The patches of a group of channels, (taps, positions): in the image itself where they are a matrix there, else
 /// copied to `space`.
 pub(super) fn columns<'a>(g: &Geometry, x: &'a [f32], block: &Block, group: usize, space: &'a mut [f32]) -> Matrix<'a> {
@@ -103,41 +108,63 @@ pub(super) fn columns<'a>(g: &Geometry, x: &'a [f32], block: &Block, group: usiz
         let start = block.images.start * g.image() + group * channels * area + block.first;
         return Matrix::rows(&x[start..], area);
     }
-    let (taps, width) = (Tap::all(g, block), block.width());
-    let phases = Phases::new(g, block);
-    let mut apart = Scratch::new(phases.as_ref().map_or(0, Phases::len));
-    for (channel, rows) in space.chunks_exact_mut(taps.len() * width).enumerate() {
-        for (i, image) in block.images.clone().enumerate() {
-            let mut map = &x[image * g.image() + (group * channels + channel) * area..][..area];
-            if let Some(phases) = &phases {
-                phases.split(map, &mut apart);
-                map = &apart;
-            }
-            for (tap, row) in taps.iter().zip(rows.chunks_exact_mut(width)) {
-                tap.copy(g, phases.as_ref(), block, map, &mut row[i * block.each..][..block.each]);
+    let padded = Padded::new(g, block);
+    // All channels of an image one after the other, as they lie: a channel of image after image is read from afar.
+    let mut maps = Scratch::zeros(block.images.len() * channels * padded.len() + SLACK);
+    for (image, maps) in block.images.clone().zip(maps.chunks_exact_mut(channels * padded.len())) {
+        let image = &x[image * g.image() + group * channels * area..];
+        for (map, to) in image.chunks_exact(area).zip(maps.chunks_exact_mut(padded.len())) {
+            padded.fill(map, to);
+        }
+    }
+    let mut to = 0;
+    for channel in 0..channels {
+        for tap in &padded.taps {
+            for image in 0..block.images.len() {
+                let from = (image * channels + channel) * padded.len() + tap;
+                for row in 0..block.down.len() {
+                    copy(&maps, from + row * padded.step, space, to, block.across.len());
+                    to += block.across.len();
+                }
             }
         }
     }
-    Matrix::rows(space, width)
+    Matrix::rows(space, block.width())
+}
+
+/// Copies `count` elements; short rows in whole vectors, so that up to `SLACK` elements behind them are overwritten: what
+/// belongs there comes later.
+#[inline(always)]
+fn copy(from: &[f32], start: usize, to: &mut [f32], at: usize, count: usize) {
+    if count >= 4 * SLACK {
+        return to[at..at + count].copy_from_slice(&from[start..start + count]);
+    }
+    for i in (0..count).step_by(SLACK) {
+        to[at + i..][..SLACK].copy_from_slice(&from[start + i..][..SLACK]);
+    }
 }
 
 /// Adds the patches of a block up where they came from, in the images `gx` of its set.
 pub(super) fn add_back(g: &Geometry, columns: &[f32], block: &Block, group: usize, gx: &mut [f32]) {
     let (channels, area) = (g.per_group().0, g.area());
-    let (taps, width) = (Tap::all(g, block), block.width());
-    let phases = Phases::new(g, block);
-    let mut apart = Scratch::new(phases.as_ref().map_or(0, Phases::len));
-    for (channel, rows) in columns.chunks_exact(taps.len() * width).enumerate() {
-        for (i, gx) in gx.chunks_exact_mut(g.image()).enumerate() {
-            let map = &mut gx[(group * channels + channel) * area..][..area];
-            apart.fill(0.0);
-            let to = if phases.is_some() { &mut apart[..] } else { &mut *map };
-            for (tap, row) in taps.iter().zip(rows.chunks_exact(width)) {
-                tap.add(g, phases.as_ref(), block, &row[i * block.each..][..block.each], to);
+    let padded = Padded::new(g, block);
+    let mut maps = Scratch::zeros(block.images.len() * channels * padded.len());
+    let mut rows = columns.chunks_exact(block.across.len());
+    for channel in 0..channels {
+        for tap in &padded.taps {
+            for image in 0..block.images.len() {
+                let to = (image * channels + channel) * padded.len() + tap;
+                for (row, from) in rows.by_ref().take(block.down.len()).enumerate() {
+                    let to = &mut maps[to + row * padded.step..][..from.len()];
+                    to.iter_mut().zip(from).for_each(|(to, v)| *to += v);
+                }
             }
-            if let Some(phases) = &phases {
-                phases.join(&apart, map);
-            }
+        }
+    }
+    for (gx, maps) in gx.chunks_exact_mut(g.image()).zip(maps.chunks_exact(channels * padded.len())) {
+        let maps = maps.chunks_exact(padded.len());
+        for (gx, map) in gx[group * channels * area..].chunks_exact_mut(area).zip(maps) {
+            padded.add(map, gx);
         }
     }
 }
