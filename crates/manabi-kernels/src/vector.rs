@@ -1,4 +1,4 @@
-//! Small vectorisable pieces: sums over lanes, the exponential, the row maximum.
+//! Small vectorisable pieces: sums over lanes, the exponential, the row maximum, prefetching.
 //!
 //! All are `inline(always)`, so that they are compiled for the vector unit of the function they are used in. None uses
 //! fused multiply-add: where the processor lacks it, it is a slow library call.
@@ -35,28 +35,46 @@ impl<const S: usize> Sums<S> {
     }
 
     /// Adds `f` of the elements of some rows side by side, as far as the shortest goes.
+    #[inline(always)]
+    pub(crate) fn add<const R: usize>(&mut self, rows: [&[f32]; R], f: impl Fn([f32; R]) -> [f32; S]) {
+        let n = rows.iter().map(|row| row.len()).min().unwrap_or(0);
+        self.add_first(n, rows, f);
+    }
+
+    /// Adds `f` of the first `n` elements of some rows side by side. What follows them may be read, and is not added.
     ///
     /// It takes slices and not an index: what it reads needs no check, which would keep the loop from becoming one of
     /// vectors.
     #[inline(always)]
-    pub(crate) fn add<const R: usize>(&mut self, rows: [&[f32]; R], f: impl Fn([f32; R]) -> [f32; S]) {
-        let n = rows.iter().map(|row| row.len()).min().unwrap_or(0);
-        let parts = rows.map(|row| row[..n].as_chunks::<LANES>());
+    pub(crate) fn add_first<const R: usize>(&mut self, n: usize, rows: [&[f32]; R], f: impl Fn([f32; R]) -> [f32; S]) {
+        let (whole, tail) = (n / LANES, n % LANES);
+        let blocks = rows.map(|row| row.as_chunks::<LANES>().0);
         let mut lanes = self.lanes;
-        for block in 0..n / LANES {
-            let block = parts.map(|(blocks, _)| &blocks[block]);
+        for block in 0..whole {
+            let block = blocks.map(|blocks| &blocks[block]);
             for l in 0..LANES {
                 for (lanes, value) in lanes.iter_mut().zip(f(block.map(|x| x[l]))) {
                     lanes[l] += value;
                 }
             }
         }
+        let next = tail > 0 && blocks.iter().all(|blocks| blocks.len() > whole);
+        if next {
+            let (block, tail) = (blocks.map(|blocks| &blocks[whole]), tail as u32);
+            for l in 0..LANES {
+                for (lanes, value) in lanes.iter_mut().zip(f(block.map(|x| x[l]))) {
+                    lanes[l] += if (l as u32) < tail { value } else { 0.0 };
+                }
+            }
+        }
         // Through memory: where the compiler sees how the lanes are added up, it makes vectors of neighbours in that
         // tree, or of the sums, instead of the lanes.
         self.lanes = std::hint::black_box(lanes);
-        for l in 0..n % LANES {
-            for (lanes, value) in self.lanes.iter_mut().zip(f(parts.map(|(_, rest)| rest[l]))) {
-                lanes[l] += value;
+        if !next {
+            for l in 0..tail {
+                for (lanes, value) in self.lanes.iter_mut().zip(f(rows.map(|row| row[whole * LANES + l]))) {
+                    lanes[l] += value;
+                }
             }
         }
     }
@@ -116,6 +134,26 @@ pub(crate) fn exp(x: f32) -> f32 {
     y * f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23))
 }
 
+/// Asks for the cache line of an address, which need not exist.
+#[inline(always)]
+pub(crate) fn prefetch_line(address: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing, and no address makes it fault; every x86-64 has it.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
+
+/// Asks for the cache lines of some elements, as far as they exist.
+#[inline(always)]
+pub(crate) fn prefetch(values: &[f32], start: usize, count: usize) {
+    for at in (start..start + count).step_by(16) {
+        prefetch_line(values.as_ptr().wrapping_add(at));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,6 +177,10 @@ mod tests {
             let squares: f32 = row.iter().map(|v| v * v).sum();
             assert_eq!(sum_over([&row], |[v]| v), row.iter().sum::<f32>());
             assert_eq!(sums_over([&row, &row], |[a, b]| [a, a * b]), [row.iter().sum(), squares]);
+            let followed: Vec<f32> = row.iter().copied().chain([f32::NAN; 40]).collect();
+            let mut sums = Sums::new();
+            sums.add_first(n, [&followed], |[v]| [v, v * v]);
+            assert_eq!(sums.total(), [row.iter().sum(), squares]);
             assert_eq!(max(&row), row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
         }
     }

@@ -8,6 +8,7 @@
 //! Everything is inlined into the functions of a [`MicroKernel`], which are compiled for its processor.
 
 use super::{matrix::Matrix, micro_kernel::MicroKernel, words::Words};
+use crate::vector::prefetch_line;
 
 /// Panels that are filled side by side, so that the source is read along its rows.
 const ABREAST: usize = 8;
@@ -26,18 +27,6 @@ pub(super) const LINE: usize = 16;
 ///
 /// Its caller vouches that the source holds the lines, and `to` all that is written.
 pub(super) type Turn = unsafe fn(*const f32, usize, usize, *mut f32, usize);
-
-/// Asks for the cache line of an address, which need not exist.
-#[inline(always)]
-fn prefetch(address: *const f32) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch reads nothing, and no address makes it fault; every x86-64 has it.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = address;
-}
 
 /// Lines and depths of a source: line `l` at depth `k` is at `l * line + k * step`.
 #[derive(Clone, Copy)]
@@ -104,7 +93,7 @@ impl Source {
         for (w, k) in (0..self.depth).step_by(W::STEPS).enumerate() {
             // Short pieces of long rows: the processor does not see by itself what comes next.
             for k in k..k + W::STEPS {
-                (0..wide).step_by(LINE).for_each(|l| prefetch(self.at(first + l, k + AHEAD)));
+                (0..wide).step_by(LINE).for_each(|l| prefetch_line(self.at(first + l, k + AHEAD)));
             }
             let paired = W::STEPS == 2 && k + 1 < self.depth;
             for (i, to) in to.chunks_exact_mut(size).enumerate() {

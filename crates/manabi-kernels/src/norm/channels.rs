@@ -9,7 +9,7 @@
 use rayon::prelude::*;
 
 use crate::storage::Shared;
-use crate::vector::Sums;
+use crate::vector::{Sums, prefetch};
 
 /// A batch of N samples with C channels of S positions.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +27,12 @@ const BLOCK: usize = 64;
 
 /// Values that are added up in `f32`.
 const TOGETHER: usize = 4096;
+
+/// Elements of a map below which the processor does not see by itself which map comes next.
+const SCATTERED: usize = 512;
+
+/// Maps that are asked for ahead of their turn.
+const AHEAD: usize = 6;
 
 /// What both passes need to know.
 #[derive(Clone, Copy)]
@@ -50,17 +56,22 @@ struct Part {
 }
 
 impl Part {
-    /// Two sums over the part, of which `add` adds one map: in `f32` over about as many values as a large map has, in
-    /// `f64` beyond.
+    /// Two sums over the part; `add` adds one map, which is at the start of what it is given. In `f32` over about as many
+    /// values as a large map has, in `f64` beyond.
     #[inline(always)]
-    fn sums(self, add: impl Fn(&mut Sums<2>, std::ops::Range<usize>)) -> (f64, f64) {
+    fn sums<const R: usize>(self, tensors: [&[f32]; R], add: impl Fn(&mut Sums<2>, [&[f32]; R])) -> (f64, f64) {
         let maps = (TOGETHER / self.width.max(1)).max(1);
         let (mut first, mut second) = (0f64, 0f64);
         for q in (0..self.n).step_by(maps) {
             let mut sums = Sums::new();
             for q in q..(q + maps).min(self.n) {
                 let start = q * self.stride + self.start;
-                add(&mut sums, start..start + self.width);
+                if self.width <= SCATTERED {
+                    for tensor in tensors {
+                        prefetch(tensor, start + AHEAD * self.stride, self.width);
+                    }
+                }
+                add(&mut sums, tensors.map(|tensor| &tensor[start..]));
             }
             let [a, b] = sums.total();
             first += f64::from(a);
@@ -210,7 +221,7 @@ fn rectify(relu: bool, v: f32) -> f32 {
 
 wide! {
     fn moments_map(x: &[f32], part: Part, shift: f32) -> (f64, f64) {
-        part.sums(|sums, map| sums.add([&x[map]], |[v]| [v - shift, (v - shift) * (v - shift)]))
+        part.sums([x], |sums, map| sums.add_first(part.width, map, |[v]| [v - shift, (v - shift) * (v - shift)]))
     }
 
     fn moments_block(x: &[f32], part: Part, shift: &[f32]) -> Vec<(f64, f64)> {
@@ -249,8 +260,8 @@ wide! {
     }
 
     fn sums_map((x, y, grad): (&[f32], &[f32], &[f32]), part: Part, mean: f32, relu: bool) -> (f64, f64) {
-        part.sums(|sums, map| {
-            sums.add([&x[map.clone()], &y[map.clone()], &grad[map]], |[x, y, g]| {
+        part.sums([x, y, grad], |sums, maps| {
+            sums.add_first(part.width, maps, |[x, y, g]| {
                 let g = open(relu, y, g);
                 [g, g * (x - mean)]
             });

@@ -110,9 +110,18 @@ fn lay_out<const M: usize, const WIDTH: usize>(
             continue;
         }
         for q in 0..s.images {
-            let row = &maps[((q * channels + c) * s.h + r - edge) * s.w..][..s.w];
+            let rest = &maps[((q * channels + c) * s.h + r - edge) * s.w..];
             // What lies outside the map in `line` stays zero.
-            line[edge..edge + s.w].copy_from_slice(row);
+            match rest.get(..s.w.next_multiple_of(L)) {
+                // Short rows in whole lanes: to call a copy of a few elements costs more than to make it.
+                Some(rest) if s.w < 4 * L => {
+                    for i in (0..s.w).step_by(L) {
+                        line[edge + i..][..L].copy_from_slice(&rest[i..][..L]);
+                    }
+                    line[edge + s.w..][..L].fill(0.0);
+                }
+                _ => line[edge..edge + s.w].copy_from_slice(&rest[..s.w]),
+            }
             for j in 0..WIDTH {
                 let to = &mut out[j * s.row + q * s.across..][..s.across];
                 for (to, v) in to.iter_mut().zip(line[j..].iter().step_by(M)) {
@@ -138,7 +147,7 @@ unsafe fn to_planes<const M: usize, const W: usize, const A: usize>(
     to: Planes,
     f: impl Fn([f32; W]) -> [f32; A],
 ) {
-    let mut line = Scratch::zeros(M * s.across + 2);
+    let mut line = Scratch::zeros(M * s.across + 2 + 2 * L);
     let mut space = Scratch::new((M * s.down + 2) * W * s.row);
     let count = s.count();
     for (i, c) in channels.range.clone().enumerate() {
@@ -238,8 +247,13 @@ wide! {
                             let to = unsafe { y.at(start + a * s.w, width) };
                             if width == M {
                                 to.copy_from_slice(&tile[a]);
-                            } else {
-                                to.copy_from_slice(&tile[a][..width]);
+                                continue;
+                            }
+                            // One by one: to call a copy of a few elements costs more than to make it.
+                            for b in 0..M - 1 {
+                                if b < width {
+                                    to[b] = tile[a][b];
+                                }
                             }
                         }
                     }
