@@ -39,8 +39,14 @@ wide! {
         let d = gamma.len();
         let rows = x.chunks_exact(d).zip(y.chunks_exact_mut(d)).zip(stats);
         for ((x, y), stat) in rows {
-            let mean = sum_over([x], |[x]| x) / d as f32;
-            let variance = sum_over([x], |[x]| (x - mean) * (x - mean)) / d as f32;
+            // The second pass corrects the mean too: that of equal numbers is then exact, and their variance zero, where
+            // one unit in the last place, divided by √ε, would be read as a feature.
+            let rough = sum_over([x], |[x]| x) / d as f32;
+            let sums = sums_over([x], |[x]| [x - rough, (x - rough) * (x - rough)]);
+            let [off, square] = sums.map(|sum| sum / d as f32);
+            let (mean, variance) = (rough + off, square - off * off);
+            // Not `max`, behind which NaN would be 0.
+            let variance = if variance < 0.0 { 0.0 } else { variance };
             let scale = 1.0 / (variance + eps).sqrt();
             *stat = (mean, scale);
             for (((y, x), gamma), beta) in y.iter_mut().zip(x).zip(gamma).zip(beta) {
@@ -205,6 +211,14 @@ mod tests {
     fn the_gradients_of_layer_norm_agree_with_finite_differences() {
         let (x, gamma, beta) = (var(&[6, 9], 1), var(&[9], 2), var(&[9], 3));
         finite_differences(&[&x, &gamma, &beta], 3e-3, 2e-2, || layer_norm(&x, &gamma, &beta, 1e-5).unwrap());
+    }
+
+    #[test]
+    fn equal_numbers_have_no_features() {
+        let x = Tensor::new(&[[1.7f32; 6], [-0.3; 6]], &candle_core::Device::Cpu).unwrap();
+        let (gamma, beta) = (x.ones_like().unwrap().get(0).unwrap(), x.zeros_like().unwrap().get(0).unwrap());
+        let y = layer_norm(&x, &gamma, &beta, 1e-12).unwrap();
+        assert_eq!(crate::testing::flat(&y), [0.0; 12]);
     }
 
     #[test]

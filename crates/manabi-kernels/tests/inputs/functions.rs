@@ -145,7 +145,7 @@ pub const FUNCTIONS: &[Function] = &[
         call: |_, x| {
             let norm = Norm { gamma: &x[1], beta: &x[2], eps: EPS };
             // Scores of some tens would turn the rounding of their last digit into figures.
-            let weight = (&x[3] * 0.25)?;
+            let weight = (&x[3] * 0.1)?;
             let (qkv, out) = (affine(&weight, &x[4]), affine(&x[5], &x[6]));
             add_attention(&x[0], &AttentionBranch { norm, qkv, out, heads: 2, keep: None })
         },
