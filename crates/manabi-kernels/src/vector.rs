@@ -146,7 +146,7 @@ pub(crate) fn prefetch_line(address: *const f32) {
     let _ = address;
 }
 
-/// Asks for the cache lines of some elements, as far as they exist.
+/// Asks for the cache lines of some elements, which need not exist.
 #[inline(always)]
 pub(crate) fn prefetch(values: &[f32], start: usize, count: usize) {
     for at in (start..start + count).step_by(16) {
