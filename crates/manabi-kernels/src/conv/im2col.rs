@@ -7,6 +7,7 @@
 
 mod columns;
 mod padded;
+mod reach;
 
 use candle_core::Result;
 use rayon::prelude::*;

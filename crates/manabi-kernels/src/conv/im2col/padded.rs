@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::super::geometry::Geometry;
-use super::columns::Block;
+use super::{columns::Block, reach::Reach};
 
 /// Elements that copies of rows may read and write beyond their ends.
 pub(super) const SLACK: usize = 8;
@@ -19,10 +19,8 @@ pub(super) struct Padded {
     /// Elements of a phase.
     each: usize,
     stride: usize,
-    /// The map's columns that lie here.
-    columns: Range<usize>,
-    /// For each phase that taps read: where in a row the map's elements start, and the first of them.
-    phases: Vec<(usize, usize)>,
+    /// Where in a row the elements of a phase start, and the columns of the map of which every `stride`-th is one.
+    runs: Vec<(usize, Range<usize>)>,
     /// Columns of the map.
     size: usize,
     /// Where the first position's element lies for each tap, row by row, and the step to the next row of positions.
@@ -32,42 +30,34 @@ pub(super) struct Padded {
 
 impl Padded {
     pub(super) fn new(g: &Geometry, block: &Block) -> Self {
-        let (down, across) = (&g.down, &g.across);
-        let reach = |positions: usize, stride: usize, kernel: usize, dilation: usize| {
-            (positions.max(1) - 1) * stride + (kernel - 1) * dilation + 1
-        };
-        let height = reach(block.down.len(), down.stride, down.kernel, down.dilation);
-        let width = reach(block.across.len(), across.stride, across.kernel, across.dilation);
-        // In padded coordinates.
-        let (top, left) = (block.down.start * down.stride, block.across.start * across.stride);
-        let read = |y: usize| {
-            (0..down.kernel).map(|k| k * down.dilation).any(|k| y >= k && (y - k).is_multiple_of(down.stride))
-        };
-        let row = |y: usize| (top + y).checked_sub(down.padding).filter(|row| *row < down.size).map(|row| (y, row));
-        let start = left.saturating_sub(across.padding).min(across.size);
-        let end = (left + width).saturating_sub(across.padding).clamp(start, across.size);
-        let (stride, each) = (across.stride, width.div_ceil(across.stride));
-        let first = (start + across.padding).saturating_sub(left);
-        let shift = |k: usize| (k * across.dilation % stride) * each + k * across.dilation / stride;
-        let mut phases: Vec<usize> = (0..across.kernel).map(|k| k * across.dilation % stride).collect();
+        let down = Reach::new(&g.down, block.down.start, block.down.len());
+        let across = Reach::new(&g.across, block.across.start, block.across.len());
+        // One position reads no second phase of a stride that is longer than all.
+        let stride = g.across.stride.min(across.length);
+        let each = across.length.div_ceil(stride);
+        let pitch = stride * each;
+        let at = |x: usize| x % stride * each + x / stride;
+        let taps_across = || (0..g.across.kernel).map(|tap| tap * across.dilation);
+        let mut phases: Vec<usize> = taps_across().map(|tap| tap % stride).collect();
         phases.sort_unstable();
         phases.dedup();
-        let elements = |phase: usize| {
-            let skip = (phase + stride - first % stride) % stride;
-            (phase * each + (first + skip) / stride, skip)
-        };
-        let pitch = stride * each;
-        let tap = |ky: usize, kx: usize| ky * down.dilation * pitch + shift(kx);
+        let runs = across.pieces.iter().flat_map(|(first, columns)| {
+            phases.iter().filter_map(move |phase| {
+                let skip = (phase + stride - first % stride) % stride;
+                (skip < columns.len()).then(|| (at(first + skip), columns.start + skip..columns.end))
+            })
+        });
+        let rows = down.pieces.iter().flat_map(|(first, rows)| (*first..).zip(rows.clone()));
+        let taps = (0..g.down.kernel).flat_map(|tap| taps_across().map(move |x| (tap, x)));
         Self {
-            rows: (0..height).filter(|y| read(*y)).filter_map(row).collect(),
-            height,
+            rows: rows.filter(|(y, _)| down.reads(&g.down, *y)).collect(),
+            height: down.length,
             each,
             stride,
-            columns: start..end,
-            phases: phases.into_iter().map(elements).filter(|(_, skip)| start + skip < end).collect(),
-            size: across.size,
-            taps: (0..down.kernel * across.kernel).map(|t| tap(t / across.kernel, t % across.kernel)).collect(),
-            step: down.stride * pitch,
+            runs: runs.collect(),
+            size: g.across.size,
+            taps: taps.map(|(tap, x)| tap * down.dilation * pitch + at(x)).collect(),
+            step: g.down.stride * pitch,
         }
     }
 
@@ -79,10 +69,10 @@ impl Padded {
     /// Writes a map to a padded one; the padding is not touched.
     pub(super) fn fill(&self, map: &[f32], to: &mut [f32]) {
         for &(y, row) in &self.rows {
-            let from = &map[row * self.size..][self.columns.clone()];
+            let from = &map[row * self.size..][..self.size];
             let to = &mut to[y * self.stride * self.each..];
-            for &(start, skip) in &self.phases {
-                let (to, from) = (&mut to[start..], &from[skip..]);
+            for (start, columns) in &self.runs {
+                let (to, from) = (&mut to[*start..], &from[columns.clone()]);
                 match self.stride {
                     1 => to[..from.len()].copy_from_slice(from),
                     2 => {
@@ -101,10 +91,10 @@ impl Padded {
     /// Adds a padded map to a map.
     pub(super) fn add(&self, from: &[f32], map: &mut [f32]) {
         for &(y, row) in &self.rows {
-            let to = &mut map[row * self.size..][self.columns.clone()];
+            let to = &mut map[row * self.size..][..self.size];
             let from = &from[y * self.stride * self.each..];
-            for &(start, skip) in &self.phases {
-                let (from, to) = (&from[start..], &mut to[skip..]);
+            for (start, columns) in &self.runs {
+                let (from, to) = (&from[*start..], &mut to[columns.clone()]);
                 match self.stride {
                     1 => to.iter_mut().zip(from).for_each(|(to, v)| *to += v),
                     2 => {

@@ -1,7 +1,7 @@
 //! What is empty, odd, not finite or not contiguous.
 
 use super::super::*;
-use super::{either, naive};
+use super::{check, either, naive};
 use crate::testing::{close, flat, same_gradients, var};
 use candle_core::{DType, Device};
 
@@ -112,4 +112,19 @@ fn what_does_not_fit_is_refused_with_both_numbers() {
     let message = conv2d(&x, &w, &Conv2dParams::default()).unwrap_err().to_string();
     assert!(message.contains('7') && message.contains('5'), "{message}");
     assert!(conv2d(&x, &w, &Conv2dParams { stride: 0, ..Default::default() }).is_err());
+}
+
+/// Padded as they stand, these maps would take gigabytes.
+#[test]
+fn taps_and_positions_that_lie_far_apart_cost_no_memory_between_them() {
+    let far = 30_000;
+    let params = Conv2dParams { padding: far, dilation: far, ..Default::default() };
+    check(&[2, 3, 5, 6], &[4, 3, 3, 3], &params, 1, 1e-4);
+    check(&[2, 3, 9], &[4, 3, 3], &params, 2, 1e-4);
+    let params = Conv2dParams { padding: 1, stride: 1 << 40, ..Default::default() };
+    check(&[2, 3, 5, 6], &[4, 3, 3, 3], &params, 3, 1e-4);
+    check(&[2, 3, 9], &[4, 3, 3], &params, 4, 1e-4);
+    // Each tap on its own, with strides between positions.
+    let params = Conv2dParams { padding: 40, dilation: 40, stride: 3, ..Default::default() };
+    check(&[2, 3, 15, 17], &[4, 3, 3, 3], &params, 5, 1e-4);
 }
