@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use super::geometry::Geometry;
 use crate::memory::{Scratch, built};
 use crate::storage::Shared;
-use lines::Lines;
+use lines::{Lines, near};
 use loops::{correlate, dots};
 
 /// Elements of a task, about.
@@ -23,10 +23,11 @@ const TASK: usize = 1 << 15;
 /// The most channels of a group, in or out, for which this is faster than the matrix of patches.
 const FEW: usize = 8;
 
-/// True if this is faster than the matrix of patches; a single group fills the tiles of a product.
+/// True if this is faster than the matrix of patches: a single group fills the tiles of a product, and where taps lie far
+/// apart, the lines are long and empty.
 pub(super) fn applies(g: &Geometry) -> bool {
     let (inputs, outputs) = g.per_group();
-    g.groups > 1 && !g.pointwise() && inputs.max(outputs) <= FEW
+    g.groups > 1 && !g.pointwise() && inputs.max(outputs) <= FEW && near(g.down) && near(g.across)
 }
 
 /// Groups times ranges of images.

@@ -129,3 +129,11 @@ impl Geometry {
         self.down.pointwise() && self.across.pointwise()
     }
 }
+
+/// The remainders of the taps' places by the stride, in order: the phases of an axis that a kernel reads.
+pub(super) fn phases(kernel: usize, dilation: usize, stride: usize) -> Vec<usize> {
+    let mut used: Vec<usize> = (0..kernel).map(|tap| tap * dilation % stride).collect();
+    used.sort_unstable();
+    used.dedup();
+    used
+}

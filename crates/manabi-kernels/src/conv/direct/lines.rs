@@ -5,7 +5,7 @@
 //! a phase lie one after the other, `columns` elements each, so that one number says how far a tap is from a position,
 //! and positions count through the rows; those behind the end of a row are computed and left out.
 
-use super::super::geometry::{Axis, Geometry};
+use super::super::geometry::{Axis, Geometry, phases};
 
 /// Lanes, to which loops over positions are rounded up.
 pub(super) const L: usize = 16;
@@ -32,12 +32,9 @@ pub(super) struct Lines {
     pub(super) margin: usize,
 }
 
-/// The phases that the taps of an axis use, in order.
-fn phases(a: Axis) -> Vec<usize> {
-    let mut used: Vec<usize> = (0..a.kernel).map(|k| k * a.dilation % a.stride).collect();
-    used.sort_unstable();
-    used.dedup();
-    used
+/// True if the lines of an axis are not much longer than its positions.
+pub(super) fn near(a: Axis) -> bool {
+    reach(a) <= 8 * a.positions + 64
 }
 
 /// Elements between a position and its furthest tap.
@@ -56,6 +53,7 @@ impl Lines {
     pub(super) fn new(g: &Geometry) -> Self {
         let (down, across) = (g.down, g.across);
         let (rows, columns) = (down.positions + reach(down), across.positions + reach(across));
+        let phases = |a: Axis| phases(a.kernel, a.dilation, a.stride);
         let used = (phases(down), phases(across));
         let find = |used: &[usize], phase: usize| used.iter().position(|p| *p == phase).unwrap_or(0);
         let mut offsets = Vec::with_capacity(down.kernel * across.kernel);

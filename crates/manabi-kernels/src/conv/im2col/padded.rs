@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::super::geometry::Geometry;
+use super::super::geometry::{Geometry, phases};
 use super::{columns::Block, reach::Reach};
 
 /// Elements that copies of rows may read and write beyond their ends.
@@ -38,9 +38,7 @@ impl Padded {
         let pitch = stride * each;
         let at = |x: usize| x % stride * each + x / stride;
         let taps_across = || (0..g.across.kernel).map(|tap| tap * across.dilation);
-        let mut phases: Vec<usize> = taps_across().map(|tap| tap % stride).collect();
-        phases.sort_unstable();
-        phases.dedup();
+        let phases = phases(g.across.kernel, across.dilation, stride);
         let runs = across.pieces.iter().flat_map(|(first, columns)| {
             phases.iter().filter_map(move |phase| {
                 let skip = (phase + stride - first % stride) % stride;

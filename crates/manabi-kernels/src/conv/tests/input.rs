@@ -124,6 +124,8 @@ fn taps_and_positions_that_lie_far_apart_cost_no_memory_between_them() {
     let params = Conv2dParams { padding: 1, stride: 1 << 40, ..Default::default() };
     check(&[2, 3, 5, 6], &[4, 3, 3, 3], &params, 3, 1e-4);
     check(&[2, 3, 9], &[4, 3, 3], &params, 4, 1e-4);
+    let depthwise = Conv2dParams { padding: far, dilation: far, groups: 4, ..Default::default() };
+    check(&[2, 4, 5, 6], &[4, 1, 3, 3], &depthwise, 6, 1e-4);
     // Each tap on its own, with strides between positions.
     let params = Conv2dParams { padding: 40, dilation: 40, stride: 3, ..Default::default() };
     check(&[2, 3, 15, 17], &[4, 3, 3, 3], &params, 5, 1e-4);
