@@ -1,5 +1,14 @@
-//! Losses that are worth a kernel: the cross-entropy of classes.
+//! Losses that are worth a kernel: the cross-entropy of classes, and that under distributions over them.
 
 mod cross_entropy;
+mod soft_cross_entropy;
 
 pub use cross_entropy::{SKIP, cross_entropy};
+pub use soft_cross_entropy::soft_cross_entropy;
+
+use crate::storage::PIECE;
+
+/// Rows a task takes at once.
+fn rows(classes: usize) -> usize {
+    (PIECE / classes).max(1)
+}

@@ -6,7 +6,7 @@
 //! Cost: a few passes over the `N × K` scores.
 
 use candle_core::Tensor;
-use manabi_kernels::activation::log_softmax_last;
+use manabi_kernels::loss::soft_cross_entropy;
 
 use crate::{Error, Result};
 
@@ -30,17 +30,16 @@ pub fn swapped_prediction(codes: &[Tensor], scores: &[Tensor], temperature: f64)
     if temperature <= 0.0 {
         return Err(Error::config(format!("the temperature must be above 0, not {temperature}")));
     }
-    let log_p = scores.iter().map(|s| Ok(log_softmax_last(&(s / temperature)?)?)).collect::<Result<Vec<_>>>()?;
     let mut terms = Vec::new();
     for (i, q) in codes.iter().enumerate() {
-        for (_, p) in log_p.iter().enumerate().filter(|(j, _)| *j != i) {
-            terms.push((q * p)?.sum(1)?.mean_all()?);
+        for (_, s) in scores.iter().enumerate().filter(|(j, _)| *j != i) {
+            terms.push(soft_cross_entropy(s, q, temperature)?);
         }
     }
     if terms.is_empty() {
         return Err(Error::config("swapped prediction needs at least two views"));
     }
-    Ok(Tensor::stack(&terms, 0)?.mean_all()?.neg()?)
+    Ok(Tensor::stack(&terms, 0)?.mean_all()?)
 }
 
 #[cfg(test)]

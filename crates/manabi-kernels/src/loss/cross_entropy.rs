@@ -11,10 +11,11 @@ use std::sync::{Arc, OnceLock};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
+use super::rows;
 use crate::activation::log_softmax_last;
 use crate::index::gather_rows;
 use crate::memory::built;
-use crate::storage::{Forward, PIECE, fast, slice, tensor_like, with};
+use crate::storage::{Forward, fast, slice, tensor_like, with};
 use crate::vector::{exp, max, sum_over};
 
 /// The id of a row that takes no part, as a token that was not masked.
@@ -55,11 +56,6 @@ struct CrossEntropy {
     smoothing: f32,
     /// The maximum of each row and the logarithm of Σ e^(z − maximum).
     shifts: OnceLock<Vec<(f32, f32)>>,
-}
-
-/// Rows a task takes at once.
-fn rows(classes: usize) -> usize {
-    (PIECE / classes).max(1)
 }
 
 wide! {

@@ -11,7 +11,7 @@ use manabi_kernels::{
     },
     linear::{Activation, linear, linear_active},
     logsumexp::{log_sum_exp_gram, log_sum_exp_products},
-    loss::{SKIP, cross_entropy},
+    loss::{SKIP, cross_entropy, soft_cross_entropy},
     norm::{batch_norm, batch_norm_eval, group_norm, l2_normalize, layer_norm, rms_norm},
     pool::{avg_pool1d, avg_pool2d, global_avg_pool, global_avg_pool1d, max_pool1d, max_pool2d},
     sinkhorn::sinkhorn,
@@ -170,6 +170,11 @@ pub const FUNCTIONS: &[Function] = &[
         name: "column_covariances",
         shapes: |s| vec![vec![s.n + s.t, s.d]],
         call: |_, x| joined(column_covariances(&x[0])?),
+    },
+    Function {
+        name: "soft_cross_entropy",
+        shapes: |s| vec![vec![s.n, s.d], vec![s.n, s.d]],
+        call: |_, x| soft_cross_entropy(&x[0], &softmax_last(&x[1])?, 0.5),
     },
     Function { name: "sinkhorn", shapes: |s| vec![vec![s.n, s.d]], call: |_, x| sinkhorn(&x[0], 0.5, 3) },
     Function {
