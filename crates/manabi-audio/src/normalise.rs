@@ -3,11 +3,7 @@
 use manabi_core::{Error, Result, data::Source};
 use rayon::prelude::*;
 
-use crate::{
-    augment::crop::middle,
-    clip::Clip,
-    frontend::FrontEnd,
-};
+use crate::{augment::crop::middle, clip::Clip, frontend::FrontEnd};
 
 /// At most this many rows are looked at, evenly spread.
 const MAX_ROWS: usize = 2_000;

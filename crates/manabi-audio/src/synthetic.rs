@@ -22,8 +22,7 @@ pub const RATE: u32 = 8_000;
 /// Samples of a clip: one second.
 pub const LENGTH: usize = 8_000;
 /// The classes, sorted.
-pub const CLASSES: [&str; 8] =
-    ["clicks", "falling", "hiss", "rising", "steady", "tremolo", "two-tone", "vibrato"];
+pub const CLASSES: [&str; 8] = ["clicks", "falling", "hiss", "rising", "steady", "tremolo", "two-tone", "vibrato"];
 
 /// How much is generated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

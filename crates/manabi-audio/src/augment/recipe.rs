@@ -138,14 +138,8 @@ mod tests {
 
     fn view(config: &AugmentConfig, length: usize, kind: ViewKind, sample: u64) -> LogMel {
         let front = FrontEnd::new(&FrontEndConfig::default(), 8_000).unwrap();
-        let recipe = Recipe {
-            config,
-            front: &front,
-            frames: 48,
-            strong_frames: 32,
-            local_frames: 16,
-            statistics: (-6.0, 3.0),
-        };
+        let recipe =
+            Recipe { config, front: &front, frames: 48, strong_frames: 32, local_frames: 16, statistics: (-6.0, 3.0) };
         recipe.view(&wave(length), kind, &mut rng(sample)).unwrap()
     }
 

@@ -4,12 +4,7 @@
 //! A part of a file is read by seeking: the rest of it is not looked at. Channels are averaged, and what has another
 //! rate than the working one is resampled.
 
-use std::{
-    fs::File,
-    io::BufReader,
-    ops::Range,
-    path::Path,
-};
+use std::{fs::File, io::BufReader, ops::Range, path::Path};
 
 use manabi_core::{Error, Result};
 
@@ -108,7 +103,6 @@ fn check_facts(facts: Facts) -> Reason<Facts> {
     }
     Ok(facts)
 }
-
 
 #[cfg(test)]
 mod tests {

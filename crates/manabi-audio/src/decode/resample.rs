@@ -3,10 +3,7 @@
 //! `S` samples become `ceil(S · to / from)`. A recording that is cut into clips is resampled clip by clip, so the first
 //! and last few milliseconds of a clip see silence beyond its ends.
 
-use rubato::{
-    Fft, FixedSync, Resampler,
-    audioadapter_buffers::direct::SequentialSlice,
-};
+use rubato::{Fft, FixedSync, Resampler, audioadapter_buffers::direct::SequentialSlice};
 
 use super::Reason;
 
@@ -24,9 +21,8 @@ pub fn resample(samples: Vec<f32>, from: u32, to: u32) -> Reason<Vec<f32>> {
     let mut output = vec![0.0f32; resampler.process_all_needed_output_len(samples.len())];
     let room = output.len();
     let mut adapter = SequentialSlice::new_mut(&mut output, 1, room).map_err(|e| fail(&e))?;
-    let (_, length) = resampler
-        .process_all_into_buffer(&input, &mut adapter, samples.len(), None)
-        .map_err(|e| fail(&e))?;
+    let (_, length) =
+        resampler.process_all_into_buffer(&input, &mut adapter, samples.len(), None).map_err(|e| fail(&e))?;
     output.truncate(length);
     Ok(output)
 }

@@ -131,6 +131,11 @@ impl FrameEncoder<Tensor> for Byola {
         self.dim()
     }
 
+    /// Sixteen frames of the input: 10 that the layers see, and 6 of a window's overlap.
+    fn span(&self) -> usize {
+        4
+    }
+
     /// A frame every 4 of the input's, each of which sees 10 of them.
     fn frames(&self, batch: &Tensor, mode: Mode) -> Result<Tensor> {
         self.by_frame(batch, mode)

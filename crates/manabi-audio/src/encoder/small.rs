@@ -88,10 +88,7 @@ impl Small {
     fn stages(&self, batch: &Tensor, mode: Mode) -> Result<Vec<Tensor>> {
         let (_, _, bins, _) = batch.dims4()?;
         if bins != self.config.bins {
-            return Err(Error::config(format!(
-                "this encoder was built for {} mel bins, not {bins}",
-                self.config.bins
-            )));
+            return Err(Error::config(format!("this encoder was built for {} mel bins, not {bins}", self.config.bins)));
         }
         let mut x = self.norm.forward(&self.conv.forward(batch)?, mode)?;
         let mut outputs = Vec::with_capacity(self.stages.len());
@@ -144,7 +141,12 @@ impl FrameEncoder<Tensor> for Small {
         self.dim()
     }
 
-    /// A frame every 16 of the input's, each of which sees 75 of them.
+    /// Ninety-three frames of the input: 87 that the layers see, and 6 of a window's overlap.
+    fn span(&self) -> usize {
+        6
+    }
+
+    /// A frame every 16 of the input's, each of which sees 87 of them.
     fn frames(&self, batch: &Tensor, mode: Mode) -> Result<Tensor> {
         Ok(self.last(batch, mode)?.transpose(1, 2)?.contiguous()?)
     }

@@ -87,8 +87,17 @@ fn frames_are_in_order_of_time_and_see_their_neighbourhood_alone() {
             out.get(0).unwrap().to_vec2::<f32>().unwrap()
         };
         let x = input(1, 64, 192);
-        let after = frames(&(&x + Tensor::cat(&[&x.narrow(3, 0, 96).unwrap().zeros_like().unwrap(),
-            &x.narrow(3, 96, 96).unwrap().ones_like().unwrap()], 3).unwrap()).unwrap());
+        let after = frames(
+            &(&x + Tensor::cat(
+                &[
+                    &x.narrow(3, 0, 96).unwrap().zeros_like().unwrap(),
+                    &x.narrow(3, 96, 96).unwrap().ones_like().unwrap(),
+                ],
+                3,
+            )
+            .unwrap())
+            .unwrap(),
+        );
         let before = frames(&x);
         let same = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
         assert!((96 - reach..=96).contains(&(same * step)), "{name}: {same} frames are untouched");

@@ -82,8 +82,7 @@ impl FrontEndConfig {
         let n_fft = self.n_fft.unwrap_or_else(|| win.next_power_of_two());
         let hop = self.hop.unwrap_or_else(|| (f64::from(rate) / 100.0).round() as usize).max(1);
         let f_max = self.f_max.unwrap_or_else(|| (rate as f32 * 0.4875).min(7_800.0));
-        let config =
-            Self { win: Some(win), n_fft: Some(n_fft), hop: Some(hop), f_max: Some(f_max), ..self.clone() };
+        let config = Self { win: Some(win), n_fft: Some(n_fft), hop: Some(hop), f_max: Some(f_max), ..self.clone() };
         config.check(rate)?;
         let bank = |n_mels: usize| MelBank::new(&Self { n_mels: Some(n_mels), ..config.clone() }, rate);
         let n_mels = match self.n_mels {

@@ -101,8 +101,7 @@ mod tests {
     fn filters_are_librosas() {
         let base = FrontEndConfig { n_fft: Some(1024), n_mels: Some(64), f_max: Some(7800.0), ..Default::default() };
         let slaney = MelBank::new(&base, 16_000);
-        let htk =
-            MelBank::new(&FrontEndConfig { scale: MelScale::Htk, norm: MelNorm::None, ..base }, 16_000);
+        let htk = MelBank::new(&FrontEndConfig { scale: MelScale::Htk, norm: MelNorm::None, ..base }, 16_000);
         let wanted = [
             (&slaney, 0, (0.020_071_657, 7, 0.063_901_447)),
             (&slaney, 20, (0.017_906_068, 64, 0.063_975_405)),

@@ -33,8 +33,7 @@ mod tests {
         let map = FrontEnd::new(&FrontEndConfig::default(), 16_000).unwrap().log_mel(&signal()).unwrap();
         let c = mfcc(&map, 20);
         assert_eq!((c.bins, c.frames), (20, 26));
-        for ((a, b), wanted) in [(0, 0), (1, 5), (5, 12), (19, 25)].into_iter().zip([-13.1422, 1.21, 3.6646, -3.7427])
-        {
+        for ((a, b), wanted) in [(0, 0), (1, 5), (5, 12), (19, 25)].into_iter().zip([-13.1422, 1.21, 3.6646, -3.7427]) {
             assert!((c.values[a * 26 + b] - wanted).abs() < 2e-4, "{} instead of {wanted}", c.values[a * 26 + b]);
         }
         assert!((c.values.iter().sum::<f32>() + 543.8).abs() < 0.05);

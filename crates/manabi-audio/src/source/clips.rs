@@ -105,10 +105,7 @@ mod tests {
         let mut l = Listing { entries: vec![entry, Entry::new("b.wav", "b.wav")], ..Listing::default() };
         split_long(&mut l, &[facts(4_000), facts(3_000)], 30.0, 10.0).unwrap();
         let ids: Vec<&str> = l.entries.iter().map(|e| e.id.as_str()).collect();
-        assert_eq!(
-            ids,
-            ["a.wav@000000.00s", "a.wav@000010.00s", "a.wav@000020.00s", "a.wav@000030.00s", "b.wav"]
-        );
+        assert_eq!(ids, ["a.wav@000000.00s", "a.wav@000010.00s", "a.wav@000020.00s", "a.wav@000030.00s", "b.wav"]);
         assert_eq!(l.entries[3].part, Some(3_000..4_000));
         assert_eq!((l.entries[1].group.as_deref(), l.entries[1].label.as_deref()), (Some("a.wav"), Some("saw")));
         assert_eq!((l.entries[4].group.as_deref(), &l.entries[4].part), (None, &None));

@@ -87,9 +87,8 @@ mod tests {
     }
 
     fn fsdd() -> Listing {
-        let ids: Vec<String> = (0..40)
-            .map(|i| format!("recordings/{}_{}_{}.wav", i % 2, ["jackson", "theo"][i / 2 % 2], i / 4))
-            .collect();
+        let ids: Vec<String> =
+            (0..40).map(|i| format!("recordings/{}_{}_{}.wav", i % 2, ["jackson", "theo"][i / 2 % 2], i / 4)).collect();
         listing(&ids.iter().map(String::as_str).collect::<Vec<_>>())
     }
 

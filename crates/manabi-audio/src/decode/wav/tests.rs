@@ -63,8 +63,7 @@ fn every_depth_of_whole_numbers_that_hound_writes_is_read() {
     for (bits, scale) in [(8, 128.0), (16, 32_768.0), (24, 8_388_608.0), (32, 2_147_483_648.0f64)] {
         for channels in [1u16, 2, 3, 6] {
             let full = scale as i64;
-            let values: Vec<i32> =
-                (0..60).map(|i| ((i * 37 % 61 - 30) * full / 31) as i32).collect();
+            let values: Vec<i32> = (0..60).map(|i| ((i * 37 % 61 - 30) * full / 31) as i32).collect();
             let (facts, samples) = read(&written(spec(channels, bits, false), &values)).unwrap();
             assert_eq!(facts, Facts { rate: 8_000, channels, bits, frames: 60 / u64::from(channels) });
             let n = usize::from(channels);
