@@ -193,7 +193,8 @@ mod tests {
         config.validate().unwrap();
         let text = serde_json::to_string(&config).unwrap();
         assert_eq!(serde_json::from_str::<SeriesConfig>(&text).unwrap(), config);
-        let some: SeriesConfig = serde_json::from_str(r#"{"split":"position","label":"kind","normalise":"window"}"#).unwrap();
+        let some: SeriesConfig =
+            serde_json::from_str(r#"{"split":"position","label":"kind","normalise":"window"}"#).unwrap();
         assert_eq!((some.split, some.label, some.normalise), (SplitRule::Position, LabelRule::Kind, Normalise::Window));
     }
 

@@ -12,7 +12,11 @@ use walkdir::WalkDir;
 
 use crate::{
     config::SeriesConfig,
-    read::{Format, dialect, format_of, is_beside, roles, wide},
+    read::{
+        Format,
+        dialect::{self, Head},
+        format_of, is_beside, parquet, roles, ts, wide,
+    },
     synthetic,
 };
 
@@ -81,7 +85,9 @@ fn is_prose(path: &Path) -> bool {
 fn is_series(path: &Path) -> bool {
     match format_of(path) {
         Some(Format::Matlab) => begins_with(path, b"MATLAB"),
-        Some(Format::Table) => is_table(path),
+        Some(Format::Table) => dialect::head_of(path).is_ok_and(|head| is_table(path, &head)),
+        Some(Format::Parquet) => parquet::head_of(path).is_ok_and(|head| is_table(path, &head)),
+        Some(Format::Sktime) => ts::is_ts(path),
         None => false,
     }
 }
@@ -91,8 +97,7 @@ fn begins_with(path: &Path, magic: &[u8]) -> bool {
     File::open(path).and_then(|mut f| f.read_exact(&mut start)).is_ok() && start == magic
 }
 
-fn is_table(path: &Path) -> bool {
-    let Ok(head) = dialect::head_of(path) else { return false };
+fn is_table(path: &Path, head: &Head) -> bool {
     let width = head.rows.first().map_or(0, Vec::len);
     let even = head.rows.iter().all(|r| r.len() == width);
     let has = |words: &[&str]| {
@@ -107,7 +112,7 @@ fn is_table(path: &Path) -> bool {
     // A few numbers in a text are no table: one column of numbers needs some rows.
     let enough = head.rows.len() >= 2 || width >= 8;
     let entry = manabi_core::data::Entry::new("", path);
-    even && enough && (wide::is_wide(&entry, &head) || roles::roles(&head, &SeriesConfig::default()).is_ok())
+    even && enough && (wide::is_wide(&entry, head) || roles::roles(head, &SeriesConfig::default()).is_ok())
 }
 
 #[cfg(test)]

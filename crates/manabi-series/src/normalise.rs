@@ -79,7 +79,10 @@ impl Statistics {
             .map(|row| {
                 let series = source.load(*row)?;
                 if series.channels != channels {
-                    return Err(Error::data(format!("a series of {} channels among series of {channels}", series.channels)));
+                    return Err(Error::data(format!(
+                        "a series of {} channels among series of {channels}",
+                        series.channels
+                    )));
                 }
                 Ok(series.rows().map(Moments::of).collect())
             })

@@ -17,7 +17,9 @@ pub fn notes(catalogue: &Catalogue, plan: Plan, cuts: Cuts) -> Vec<String> {
     let (count, steps) = long.fold((0u64, 0u64), |(n, s), r| (n + 1, s + r.rows));
     if count > 0 {
         let Plan { window, stride } = plan;
-        notes.push(format!("{count} recordings of {steps} steps in all, cut into windows of {window} every {stride} steps"));
+        notes.push(format!(
+            "{count} recordings of {steps} steps in all, cut into windows of {window} every {stride} steps"
+        ));
     }
     if cuts.padded > 0 {
         notes.push(format!("{} pieces shorter than a window are padded with missing values", cuts.padded));
@@ -98,7 +100,8 @@ mod tests {
     fn notes_of(intervals: &[f64]) -> Vec<String> {
         let mut catalogue = Catalogue::new(64);
         for interval in intervals {
-            let timing = Timing { interval: Some(*interval), seconds: true, gaps: 1, longest: 5.0, ..Timing::default() };
+            let timing =
+                Timing { interval: Some(*interval), seconds: true, gaps: 1, longest: 5.0, ..Timing::default() };
             catalogue.begin(Recording { timing: Some(timing), ..Recording::default() });
         }
         notes(&catalogue, Plan { window: 8, stride: 4 }, Cuts { padded: 2, left_out: 0 })
@@ -107,7 +110,9 @@ mod tests {
     #[test]
     fn rates_gaps_and_cuts_are_reported() {
         let notes = notes_of(&[1.0, 1.0]);
-        for expected in ["windows of 8 every 4 steps", "2 pieces", "sampled every 1 s", "2 gaps in time, the longest of 5 s"] {
+        for expected in
+            ["windows of 8 every 4 steps", "2 pieces", "sampled every 1 s", "2 gaps in time, the longest of 5 s"]
+        {
             assert!(notes.iter().any(|n| n.contains(expected)), "{expected}: {notes:?}");
         }
         assert!(notes_of(&[1.0, 0.1]).iter().any(|n| n.contains("different rates, every 0.1 s to every 1 s")));

@@ -57,7 +57,10 @@ pub fn sections(
         chosen => chosen,
     };
     if rule == SplitRule::Position {
-        return Ok((recordings.iter().map(|r| by_position(r, plan)).collect(), Some(position_remark(recordings, words))));
+        return Ok((
+            recordings.iter().map(|r| by_position(r, plan)).collect(),
+            Some(position_remark(recordings, words)),
+        ));
     }
     if rule == SplitRule::Recording && recordings.iter().any(|r| !r.whole) {
         return by_recording(recordings, words, plan);
@@ -212,7 +215,9 @@ mod tests {
         let (sections, _) = cut(&[train], &SeriesConfig::default());
         assert_eq!(sections[0], [Section { rows: 0..100, split: Some(Split::Train), group: None }]);
         let official = SeriesConfig { split: SplitRule::Official, ..SeriesConfig::default() };
-        assert!(super::sections(&[recording("1", "a")], &[], PLAN, &official).unwrap_err().to_string().contains("official"));
+        assert!(
+            super::sections(&[recording("1", "a")], &[], PLAN, &official).unwrap_err().to_string().contains("official")
+        );
     }
 
     #[test]

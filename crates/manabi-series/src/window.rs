@@ -39,7 +39,11 @@ pub fn plan(recordings: &mut [Recording], config: &SeriesConfig) -> Plan {
     let one_label = |r: &Recording| r.whole || (r.runs.is_empty() && r.flagged.is_none() && r.life.is_none());
     let short = |r: &Recording| r.whole || (r.rows <= SHORT && r.breaks.is_empty() && r.target_column.is_none());
     let labelled = recordings.iter().any(|r| r.label.is_some() || r.target.is_some());
-    if config.window.is_none() && labelled && recordings.len() >= MANY && recordings.iter().all(|r| one_label(r) && short(r)) {
+    if config.window.is_none()
+        && labelled
+        && recordings.len() >= MANY
+        && recordings.iter().all(|r| one_label(r) && short(r))
+    {
         recordings.iter_mut().for_each(|r| r.whole = true);
     }
     let mut rows: Vec<u64> = recordings.iter().filter(|r| !r.whole).map(|r| r.rows).collect();
@@ -158,7 +162,8 @@ mod tests {
     fn with_remaining_life_the_last_window_ends_with_the_recording() {
         let life = |end_only| Some(Life { last: 0.0, cap: 125.0, end_only });
         let plan = Plan { window: 4, stride: 3 };
-        let of = |end_only| cut(&Recording { life: life(end_only), ..recording(12) }, 0..12, plan, &mut Cuts::default());
+        let of =
+            |end_only| cut(&Recording { life: life(end_only), ..recording(12) }, 0..12, plan, &mut Cuts::default());
         assert_eq!(of(false), [2..6, 5..9, 8..12]);
         assert_eq!(of(true), [8..12]);
     }

@@ -14,7 +14,10 @@ pub fn smooth(length: usize, knots: usize, sigma: f32, rng: &mut Rng) -> Vec<f32
             let from = (place as usize).min(knots - 2);
             let t = place - from as f32;
             let [a, b, c, d] = [heights[from], heights[from + 1], heights[from + 2], heights[from + 3]];
-            0.5 * (2.0 * b + (c - a) * t + (2.0 * a - 5.0 * b + 4.0 * c - d) * t * t + (3.0 * (b - c) + d - a) * t * t * t)
+            0.5 * (2.0 * b
+                + (c - a) * t
+                + (2.0 * a - 5.0 * b + 4.0 * c - d) * t * t
+                + (3.0 * (b - c) + d - a) * t * t * t)
         })
         .collect()
 }

@@ -110,7 +110,10 @@ mod tests {
     #[test]
     fn a_silent_band_takes_energy_and_leaves_the_mean() {
         let spectrum = Spectrum::new(64);
-        let noise: Vec<f32> = { let mut r = rng(9); (0..128).map(|_| 2.0 + r.normal()).collect() };
+        let noise: Vec<f32> = {
+            let mut r = rng(9);
+            (0..128).map(|_| 2.0 + r.normal()).collect()
+        };
         let before = Series::new(2, 64, noise).unwrap();
         let mut series = before.clone();
         mask_band(&mut series, 0.25, &spectrum, &mut rng(0));

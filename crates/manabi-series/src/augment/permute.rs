@@ -15,7 +15,8 @@ pub fn permute(series: &mut Series, most: usize, rng: &mut Rng) {
     }
     let count = 2 + rng.below(most - 1);
     // Distinct inner borders.
-    let mut borders: Vec<usize> = rng.permutation(series.length - 1).into_iter().take(count - 1).map(|b| b + 1).collect();
+    let mut borders: Vec<usize> =
+        rng.permutation(series.length - 1).into_iter().take(count - 1).map(|b| b + 1).collect();
     borders.sort_unstable();
     let edges: Vec<usize> = std::iter::once(0).chain(borders).chain([series.length]).collect();
     let mut order = rng.permutation(count);

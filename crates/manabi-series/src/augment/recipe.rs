@@ -115,8 +115,13 @@ mod tests {
     fn view(series: &Series, kind: ViewKind, sample: u64) -> Series {
         let statistics = Statistics { mean: vec![10.0; 4], std: vec![2.0; 4] };
         let (config, spectrum) = (AugmentConfig::default(), Spectrum::new(32));
-        let recipe =
-            Recipe { config: &config, length: 32, statistics: &statistics, normalise: Normalise::Dataset, spectrum: &spectrum };
+        let recipe = Recipe {
+            config: &config,
+            length: 32,
+            statistics: &statistics,
+            normalise: Normalise::Dataset,
+            spectrum: &spectrum,
+        };
         recipe.view(series, kind, &mut rng(sample))
     }
 

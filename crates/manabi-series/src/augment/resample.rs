@@ -53,7 +53,10 @@ mod tests {
     #[test]
     fn values_between_steps_are_linear_and_missing_ones_stay_near() {
         let row = [0.0, 2.0, f32::NAN, 6.0];
-        assert_eq!([at(&row, 0.5), at(&row, 1.4), at(&row, 2.6), at(&row, 9.0), at(&row, -1.0)], [1.0, 2.0, 6.0, 6.0, 0.0]);
+        assert_eq!(
+            [at(&row, 0.5), at(&row, 1.4), at(&row, 2.6), at(&row, 9.0), at(&row, -1.0)],
+            [1.0, 2.0, 6.0, 6.0, 0.0]
+        );
         assert!(at(&row, 1.6).is_nan() && at(&[], 0.0).is_nan());
     }
 

@@ -158,10 +158,23 @@ mod tests {
     #[test]
     fn engines_are_recordings_with_their_remaining_life() {
         let train = line(1, 1) + &line(1, 2) + &line(2, 1);
-        let found = read_files(&[("train_FD001.txt", train), ("test_FD001.txt", line(1, 1)), ("RUL_FD001.txt", "112 \n".into())]).unwrap();
-        let engines: Vec<_> = found.recordings.iter().map(|r| (r.id.as_str(), r.rows, r.split, r.life.unwrap().last)).collect();
+        let found = read_files(&[
+            ("train_FD001.txt", train),
+            ("test_FD001.txt", line(1, 1)),
+            ("RUL_FD001.txt", "112 \n".into()),
+        ])
+        .unwrap();
+        let engines: Vec<_> =
+            found.recordings.iter().map(|r| (r.id.as_str(), r.rows, r.split, r.life.unwrap().last)).collect();
         let (train, test) = (Some(Split::Train), Some(Split::Test));
-        assert_eq!(engines, [("train_FD001.txt:1", 2, train, 0.0), ("train_FD001.txt:2", 1, train, 0.0), ("test_FD001.txt:1", 1, test, 112.0)]);
+        assert_eq!(
+            engines,
+            [
+                ("train_FD001.txt:1", 2, train, 0.0),
+                ("train_FD001.txt:2", 1, train, 0.0),
+                ("test_FD001.txt:1", 1, test, 112.0)
+            ]
+        );
         assert_eq!((found.recordings[0].channels.len(), &*found.recordings[0].channels[3]), (24, "sensor 1"));
         assert!(found.recordings[2].life.unwrap().end_only);
     }

@@ -126,11 +126,12 @@ fn single(lines: &[&[u8]]) -> Result<(Separator, Vec<Vec<String>>), String> {
 }
 
 fn described(separator: Separator, mut rows: Vec<Vec<String>>) -> Head {
-    let is_value = |cell: &String, comma| number(cell.as_bytes(), comma).is_some() || time::parse(cell.as_bytes()).is_some();
+    let is_value =
+        |cell: &String, comma| number(cell.as_bytes(), comma).is_some() || time::parse(cell.as_bytes()).is_some();
     // With a comma between cells there is none within numbers.
     let may = separator != Separator::Byte(b',');
-    let comma = may
-        && rows.iter().flatten().any(|c| c.contains(',') && wide(c.as_bytes(), true).is_some_and(|v| !v.is_nan()));
+    let comma =
+        may && rows.iter().flatten().any(|c| c.contains(',') && wide(c.as_bytes(), true).is_some_and(|v| !v.is_nan()));
     let names = rows.first().is_some_and(|first| {
         first.iter().any(|c| !c.is_empty()) && !first.iter().any(|c| !c.is_empty() && is_value(c, comma))
     });
@@ -160,7 +161,10 @@ mod tests {
         assert_eq!(found("1\t0.5\t0.25\n2\t1\t1\n"), (Separator::Byte(b'\t'), None, false));
         assert_eq!(found("1 1 -0.5  \n1 2 0.25  \n"), (Separator::Blanks, None, false));
         assert_eq!(found("2020-01-01 10:00:00,1.5\n"), (Separator::Byte(b','), None, false));
-        assert_eq!(found("Volume Flow;Current\n1.0;2.0\n"), (Separator::Byte(b';'), names("Volume Flow,Current"), false));
+        assert_eq!(
+            found("Volume Flow;Current\n1.0;2.0\n"),
+            (Separator::Byte(b';'), names("Volume Flow,Current"), false)
+        );
         assert_eq!(found("# made by a logger\nvalue\n1\n2\n").1, names("value"));
         assert_eq!(found("walk,0.5\nrun,0.25\n").1, None);
     }

@@ -145,7 +145,8 @@ impl Order {
                 let convert = |bytes: &[u8]| {
                     let mut exact = [0u8; std::mem::size_of::<$number>()];
                     exact.copy_from_slice(bytes);
-                    let value = if self.little { <$number>::from_le_bytes(exact) } else { <$number>::from_be_bytes(exact) };
+                    let value =
+                        if self.little { <$number>::from_le_bytes(exact) } else { <$number>::from_be_bytes(exact) };
                     let value = value as f32;
                     if value.is_finite() { value } else { f32::NAN }
                 };

@@ -101,7 +101,8 @@ fn channels(
         catalogue.remark("arrays of another length than the largest ones are left out");
     }
     let is_time = |name: &str| matches!(name.to_ascii_lowercase().as_str(), "t" | "time" | "timestamp");
-    let time = arrays.iter().position(|(name, _)| is_time(name)).filter(|_| arrays.len() > 1).map(|at| arrays.remove(at));
+    let time =
+        arrays.iter().position(|(name, _)| is_time(name)).filter(|_| arrays.len() > 1).map(|at| arrays.remove(at));
     let timing = time.map(|(_, values)| {
         let times: Vec<f64> = values.iter().take(super::clock::LEARN).map(|v| f64::from(*v)).collect();
         Clock::new(&times, true, config.resample).timing
@@ -209,7 +210,8 @@ mod tests {
 
     #[test]
     fn arrays_of_one_length_are_channels_and_scalars_are_not() {
-        let found = of(vec![variable("X097_DE_time", 50, 1), variable("X097_FE_time", 1, 50), variable("X097RPM", 1, 1)], "a");
+        let found =
+            of(vec![variable("X097_DE_time", 50, 1), variable("X097_FE_time", 1, 50), variable("X097RPM", 1, 1)], "a");
         assert_eq!(found.names, ["DE_time", "FE_time"]);
         assert!(found.values[1] == found.values[0] && found.values[0].len() == 50);
     }

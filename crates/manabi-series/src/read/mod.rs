@@ -15,19 +15,23 @@ use crate::{
 pub mod clock;
 pub mod cmapss;
 pub mod dialect;
+pub mod long;
 pub mod mat;
 pub mod matlab;
 pub mod nab;
 pub mod number;
+pub mod parquet;
 pub mod roles;
+pub mod rows;
 pub mod steps;
 pub mod table;
 pub mod time;
+pub mod ts;
 pub mod wide;
 pub mod writer;
 
 /// Extensions of the files that can be read, lower case.
-pub const EXTENSIONS: &[&str] = &["csv", "tsv", "txt", "dat", "mat"];
+pub const EXTENSIONS: &[&str] = &["csv", "tsv", "parquet", "ts", "mat", "txt", "dat"];
 
 /// What a file is, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +40,10 @@ pub enum Format {
     Table,
     /// MATLAB 5.
     Matlab,
+    /// Parquet.
+    Parquet,
+    /// sktime's.
+    Sktime,
 }
 
 /// The format that a file's extension names.
@@ -44,6 +52,8 @@ pub fn format_of(path: &Path) -> Option<Format> {
     match extension.as_str() {
         "csv" | "tsv" | "txt" | "dat" => Some(Format::Table),
         "mat" => Some(Format::Matlab),
+        "parquet" => Some(Format::Parquet),
+        "ts" => Some(Format::Sktime),
         _ => None,
     }
 }
@@ -78,6 +88,8 @@ fn read_format(
 ) -> Result<()> {
     match format_of(&entry.path) {
         Some(Format::Matlab) => matlab::read(entry, config, catalogue),
+        Some(Format::Parquet) => parquet::read(entry, config, catalogue),
+        Some(Format::Sktime) => ts::read(entry, catalogue),
         Some(Format::Table) if cmapss::part_of(&entry.path).is_some() && config.layout == Layout::Auto => {
             cmapss::read(entry, config, catalogue)
         }

@@ -34,8 +34,8 @@ impl Anomalies {
 
     /// Parses the JSON text.
     pub fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {
-        let read: HashMap<String, Vec<(String, String)>> = serde_json::from_slice(bytes)
-            .map_err(|e| format!("not a list of [begin, end] for each table ({e})"))?;
+        let read: HashMap<String, Vec<(String, String)>> =
+            serde_json::from_slice(bytes).map_err(|e| format!("not a list of [begin, end] for each table ({e})"))?;
         let moment = |text: &str| time::parse(text.as_bytes()).ok_or_else(|| format!("\"{text}\" is no time"));
         let mut spans = HashMap::new();
         for (table, pairs) in read {

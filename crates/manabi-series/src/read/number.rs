@@ -22,8 +22,7 @@ pub fn wide(cell: &[u8], comma: bool) -> Option<f64> {
     if !comma || !cell.contains(&b',') {
         return std::str::from_utf8(cell).ok()?.parse().ok();
     }
-    let plain: Vec<u8> =
-        cell.iter().filter(|b| **b != b'.').map(|b| if *b == b',' { b'.' } else { *b }).collect();
+    let plain: Vec<u8> = cell.iter().filter(|b| **b != b'.').map(|b| if *b == b',' { b'.' } else { *b }).collect();
     std::str::from_utf8(&plain).ok()?.parse().ok()
 }
 
@@ -67,8 +66,14 @@ mod tests {
 
     #[test]
     fn flags_are_numbers_or_words() {
-        assert_eq!([flag(b"1.0", false), flag(b"0.0", false), flag(b"", false)], [Some(true), Some(false), Some(false)]);
-        assert_eq!([flag(b"True", false), flag(b"normal", false), flag(b"maybe", false)], [Some(true), Some(false), None]);
+        assert_eq!(
+            [flag(b"1.0", false), flag(b"0.0", false), flag(b"", false)],
+            [Some(true), Some(false), Some(false)]
+        );
+        assert_eq!(
+            [flag(b"True", false), flag(b"normal", false), flag(b"maybe", false)],
+            [Some(true), Some(false), None]
+        );
     }
 
     proptest! {

@@ -48,7 +48,10 @@ pub fn roles(head: &Head, config: &SeriesConfig) -> Result<Roles, String> {
         flag: known(&["anomaly", "is_anomaly", "outlier"]),
         ..Roles::default()
     };
-    if config.label_column.is_none() && found.label == place("target") && found.label.is_some_and(|c| fractions(head, c)) {
+    if config.label_column.is_none()
+        && found.label == place("target")
+        && found.label.is_some_and(|c| fractions(head, c))
+    {
         (found.target, found.label) = (found.target.or(found.label), None);
     }
     found.time = match &config.time_column {
@@ -64,7 +67,11 @@ pub fn roles(head: &Head, config: &SeriesConfig) -> Result<Roles, String> {
     found.time.retain(|c| Some(*c) != found.label && Some(*c) != found.target && Some(*c) != found.group);
     if config.columns.is_empty() {
         for column in (0..names.len()).filter(|c| !taken.contains(c)) {
-            if is_numeric(head, column) { found.channels.push(column) } else { found.left_out.push(names[column].clone()) }
+            if is_numeric(head, column) {
+                found.channels.push(column)
+            } else {
+                found.left_out.push(names[column].clone())
+            }
         }
     } else {
         for name in &config.columns {

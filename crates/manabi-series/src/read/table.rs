@@ -165,7 +165,10 @@ mod tests {
 
     #[test]
     fn an_open_quote_names_its_line() {
-        assert_eq!(all("1,2\n\"1,2\n", Separator::Byte(b',')).unwrap_err(), "line 2: a quote is not closed before the line ends");
+        assert_eq!(
+            all("1,2\n\"1,2\n", Separator::Byte(b',')).unwrap_err(),
+            "line 2: a quote is not closed before the line ends"
+        );
     }
 
     proptest! {

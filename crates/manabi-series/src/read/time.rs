@@ -116,14 +116,19 @@ mod tests {
         }
         assert_eq!(parse(b"09.03.2020 10:14:33,5"), Some(MOMENT + 0.5));
         assert_eq!(parse(b"25/12/1999"), parse(b"1999-12-25"));
-        assert_eq!((parse(b"1970-01-01"), parse(b"00:01:30"), parse(b"1:05 PM")), (Some(0.0), Some(90.0), Some(47_100.0)));
+        assert_eq!(
+            (parse(b"1970-01-01"), parse(b"00:01:30"), parse(b"1:05 PM")),
+            (Some(0.0), Some(90.0), Some(47_100.0))
+        );
         // python3: datetime(2000, 2, 29, tzinfo=utc).timestamp() -> 951782400.0
         assert_eq!(parse(b"2000-02-29"), Some(951_782_400.0));
     }
 
     #[test]
     fn numbers_and_words_are_no_time() {
-        for text in ["12.5", "1583748873", "2020", "2020-13-01", "10:99", "a:b", "1.2.3", "-1:30", "2020-03-09 noon", ""] {
+        for text in
+            ["12.5", "1583748873", "2020", "2020-13-01", "10:99", "a:b", "1.2.3", "-1:30", "2020-03-09 noon", ""]
+        {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
     }

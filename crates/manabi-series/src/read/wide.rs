@@ -32,7 +32,9 @@ pub fn is_wide(entry: &Entry, head: &Head) -> bool {
     let tsv = entry.path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsv"));
     // Whole numbers in every column would be a table of counts.
     let values = (1..width).any(|c| !head.column(c).all(|cell| whole(cell) || cell.is_empty()));
-    head.dialect.header.is_none() && classes && ((split_of(stem).is_some() && width >= 8) || (tsv && width >= 16 && values))
+    head.dialect.header.is_none()
+        && classes
+        && ((split_of(stem).is_some() && width >= 8) || (tsv && width >= 16 && values))
 }
 
 /// Reads the table that `entry` names. The label of `entry`, the name of a set among several, is put before the class.
@@ -133,7 +135,9 @@ mod tests {
 
     #[test]
     fn files_are_told_by_name_and_beginning() {
-        let wide = |name: &str, text: &str| is_wide(&Entry::new(name, name), &super::super::dialect::head(text.as_bytes(), true).unwrap());
+        let wide = |name: &str, text: &str| {
+            is_wide(&Entry::new(name, name), &super::super::dialect::head(text.as_bytes(), true).unwrap())
+        };
         let line = "1\t0.1\t0.2\t0.3\t0.4\t0.5\t0.6\t0.7\n";
         assert!(wide("G_TRAIN.tsv", line) && wide("G_TEST.txt", line) && !wide("G.csv", line));
         assert!(!wide("G_TRAIN.tsv", "a\tb\n1\t2\n"));
