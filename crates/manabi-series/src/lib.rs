@@ -13,6 +13,7 @@ pub mod config;
 pub mod detect;
 pub mod encoder;
 pub mod inspect;
+pub mod method;
 pub mod modality;
 pub mod normalise;
 pub mod open;

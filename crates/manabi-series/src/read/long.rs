@@ -84,7 +84,8 @@ pub fn read(
     while rows.advance().map_err(file)? {
         rows.check().map_err(file)?;
         let wrong = |what: &str| file(format!("{}: there is no {what}", rows.place()));
-        let time = columns.time.and_then(|c| rows.time(c)).filter(|t| t.is_finite()).ok_or_else(|| wrong("time stamp"))?;
+        let time =
+            columns.time.and_then(|c| rows.time(c)).filter(|t| t.is_finite()).ok_or_else(|| wrong("time stamp"))?;
         let name = rows.text(columns.name).ok_or_else(|| wrong("name of a channel"))?;
         let value = rows.number(columns.value).ok_or_else(|| wrong("number in the column value"))?;
         if !config.columns.is_empty() && !config.columns.iter().any(|c| c.eq_ignore_ascii_case(&name)) {
@@ -135,7 +136,6 @@ pub fn read(
     }
     Ok(())
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -147,8 +147,11 @@ impl Blocks {
             }
             let group = self.file.get_row_group(self.group).map_err(broken)?;
             self.left = usize::try_from(group.metadata().num_rows()).map_err(broken)?;
-            self.readers =
-                self.leaves.iter().map(|l| group.get_column_reader(l.0).map_err(broken)).collect::<std::result::Result<_, _>>()?;
+            self.readers = self
+                .leaves
+                .iter()
+                .map(|l| group.get_column_reader(l.0).map_err(broken))
+                .collect::<std::result::Result<_, _>>()?;
             self.group += 1;
         }
         let wanted = self.left.min(BLOCK);
@@ -205,7 +208,9 @@ fn column(reader: &mut ColumnReader, rows: usize) -> std::result::Result<Column,
         ColumnReader::DoubleColumnReader(r) => numbers!(r, |v| v),
         ColumnReader::ByteArrayColumnReader(r) => {
             let texts = typed(r, rows)?;
-            Column::Texts(texts.into_iter().map(|t| t.map(|t| String::from_utf8_lossy(t.data()).into_owned())).collect())
+            Column::Texts(
+                texts.into_iter().map(|t| t.map(|t| String::from_utf8_lossy(t.data()).into_owned())).collect(),
+            )
         }
         ColumnReader::FixedLenByteArrayColumnReader(_) => return Err("a column of bytes of fixed length".into()),
     })

@@ -125,7 +125,11 @@ impl Reader<'_> {
         row.clear();
         for column in self.roles.channels.iter().chain(&self.roles.target) {
             let Some(value) = rows.number(*column) else {
-                return Err(self.wrong(rows, *column, "is not a number; mend the cell, or name the columns to read with columns"));
+                return Err(self.wrong(
+                    rows,
+                    *column,
+                    "is not a number; mend the cell, or name the columns to read with columns",
+                ));
             };
             row.push(value);
         }

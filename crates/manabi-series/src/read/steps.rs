@@ -148,7 +148,10 @@ mod tests {
     fn mistakes_name_file_line_and_column() {
         let message = |text: &str| read_text(text.as_bytes()).unwrap_err().to_string();
         let found = message("a;b\n1,5;2\n1;x\n");
-        assert!(found.contains("f.csv: no column holds") || found.contains("line 3, column \"b\": \"x\" is not a number"), "{found}");
+        assert!(
+            found.contains("f.csv: no column holds") || found.contains("line 3, column \"b\": \"x\" is not a number"),
+            "{found}"
+        );
         let rows: String = (0..100).map(|i| format!("{i},2\n")).collect();
         let found = message(&format!("a,b\n{rows}7,x\n"));
         assert!(found.contains("f.csv: line 102, column \"b\": \"x\" is not a number; mend"), "{found}");

@@ -49,8 +49,17 @@ pub fn is_ts(path: &Path) -> bool {
 /// Name and value of a line like `@univariate true`.
 fn setting(line: &str) -> Option<(String, &str)> {
     const KNOWN: [&str; 11] = [
-        "problemname", "timestamps", "missing", "univariate", "dimension", "dimensions", "equallength", "serieslength",
-        "classlabel", "targetlabel", "data",
+        "problemname",
+        "timestamps",
+        "missing",
+        "univariate",
+        "dimension",
+        "dimensions",
+        "equallength",
+        "serieslength",
+        "classlabel",
+        "targetlabel",
+        "data",
     ];
     let rest = line.strip_prefix('@')?;
     let (name, value) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
@@ -67,7 +76,8 @@ pub fn read(entry: &Entry, catalogue: &mut Catalogue) -> Result<()> {
     let split = entry.path.file_stem().and_then(|s| s.to_str()).and_then(split_of);
     loop {
         let mut bytes = Vec::new();
-        let count = (&mut reader).take(MAX_LINE).read_until(b'\n', &mut bytes).map_err(|e| Error::io(&entry.path, e))?;
+        let count =
+            (&mut reader).take(MAX_LINE).read_until(b'\n', &mut bytes).map_err(|e| Error::io(&entry.path, e))?;
         line_number += 1;
         if count as u64 == MAX_LINE {
             return Err(file(format!("line {line_number}: longer than {} MiB", MAX_LINE >> 20)));
@@ -96,7 +106,8 @@ pub fn read(entry: &Entry, catalogue: &mut Catalogue) -> Result<()> {
             }
             continue;
         }
-        let line = parse(text, settings.class || settings.target).map_err(|e| file(format!("line {line_number}: {e}")))?;
+        let line =
+            parse(text, settings.class || settings.target).map_err(|e| file(format!("line {line_number}: {e}")))?;
         if names.is_empty() {
             names = (1..=line.channels).map(|c| format!("channel {c}")).collect();
         }
@@ -154,7 +165,8 @@ fn parse(text: &str, last: bool) -> std::result::Result<Line, String> {
     if length == 0 {
         return Err("a series without values".into());
     }
-    let rows = (0..length).flat_map(|at| channels.iter().map(move |c| c.get(at).copied().unwrap_or(f32::NAN))).collect();
+    let rows =
+        (0..length).flat_map(|at| channels.iter().map(move |c| c.get(at).copied().unwrap_or(f32::NAN))).collect();
     Ok(Line { rows, channels: channels.len(), last: last.filter(|l| !l.is_empty() && l != "?") })
 }
 
@@ -177,7 +189,8 @@ mod tests {
     #[test]
     fn channels_lengths_and_missing_values_may_differ() {
         let catalogue = read_text(format!("{HEAD}1,2,3:4,?:x\n5:6:y\n").as_bytes()).unwrap();
-        let found: Vec<_> = catalogue.recordings.iter().map(|r| (r.rows, r.channels.len(), r.label.as_deref())).collect();
+        let found: Vec<_> =
+            catalogue.recordings.iter().map(|r| (r.rows, r.channels.len(), r.label.as_deref())).collect();
         assert_eq!(found, [(3, 2, Some("x")), (1, 2, Some("y"))]);
         let mut values = [0.0; 8];
         catalogue.store.read(0, &mut values).unwrap();
