@@ -5,6 +5,7 @@ use manabi_core::{
     Error, Result,
     data::{DataSpec, Source},
     encoder::Encoder,
+    method::MethodEntry,
     modality::{Modality, PretextTask, Preview, ViewKind},
     nn::Params,
     rng::Rng,
@@ -17,6 +18,7 @@ use crate::{
     config::{Normalise, SeriesConfig},
     detect, encoder,
     inspect::inspect,
+    method,
     normalise::{Statistics, spread},
     open, preview, raw,
     series::Series,
@@ -150,6 +152,12 @@ impl Modality for SeriesModality {
     fn transform(&self, sample: &Series, task: usize, class: u32, rng: &mut Rng) -> Result<Series> {
         self.check(sample)?;
         transform::transform(&self.recipe(), sample, task, class, rng)
+    }
+
+    fn methods() -> Vec<MethodEntry<SeriesBatch>> {
+        let mut all = manabi_core::method::methods();
+        all.extend(method::methods());
+        all
     }
 
     fn collate(&self, samples: &[Series], device: &Device) -> Result<SeriesBatch> {

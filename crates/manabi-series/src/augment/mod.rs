@@ -41,8 +41,7 @@ pub(crate) mod testing {
     /// True if every channel went where channel 0 went.
     pub fn together(series: &Series) -> bool {
         let first: Vec<f32> = series.rows().next().unwrap().to_vec();
-        (0f32..)
-            .zip(series.rows())
-            .all(|(c, row)| row.iter().zip(&first).all(|(v, f)| (v - f - 100.0 * c).abs() < 1e-2))
+        let mut channels = series.rows().enumerate();
+        channels.all(|(c, row)| row.iter().zip(&first).all(|(v, f)| (v - f - 100.0 * c as f32).abs() < 1e-2))
     }
 }

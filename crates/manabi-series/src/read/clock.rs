@@ -65,9 +65,9 @@ impl Clock {
         steps.sort_unstable_by(f64::total_cmp);
         let median = steps.get(steps.len() / 2).copied();
         let regular = median.filter(|m| {
-            let near = steps.iter().filter(|d| (*d / m - (*d / m).round()).abs() <= 0.25).count();
-            // A quarter of an interval off is still the same place on the grid.
-            2 * near >= steps.len()
+            let near = steps.iter().filter(|d| (*d / m - (*d / m).round()).abs() <= 0.2).count();
+            // A fifth of an interval off is still on the grid; of steps of any length two fifths would be.
+            10 * near >= 7 * steps.len()
         });
         Self { mode, last: None, timing: Timing { interval: regular, seconds, ..Timing::default() } }
     }

@@ -80,6 +80,12 @@ pub fn read(
     done
 }
 
+/// No span at all for a file that is named as free of anomalies, as SKAB's `anomaly-free.csv`.
+fn none_in(entry: &Entry) -> Option<&'static [(f64, f64)]> {
+    let name = entry.path.file_stem()?.to_str()?.to_ascii_lowercase();
+    matches!(name.as_str(), "anomaly-free" | "anomaly_free").then_some(&[])
+}
+
 fn read_format(
     entry: &Entry,
     config: &SeriesConfig,
@@ -99,7 +105,7 @@ fn read_format(
                 Layout::Series => wide::read(entry, config, catalogue),
                 Layout::Auto if wide::is_wide(entry, &head) => wide::read(entry, config, catalogue),
                 _ => {
-                    let spans = anomalies.and_then(|a| a.of_table(&entry.id));
+                    let spans = anomalies.and_then(|a| a.of_table(&entry.id)).or(none_in(entry));
                     steps::read(entry, &head, config, spans, catalogue)
                 }
             }

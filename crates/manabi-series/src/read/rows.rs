@@ -21,11 +21,11 @@ use crate::{
 /// A table that is read row by row.
 pub trait Rows {
     /// Goes to the next row; false at the end.
-    fn advance(&mut self) -> Result<bool, String>;
+    fn advance(&mut self) -> std::result::Result<bool, String>;
     /// Where the row stands, as `line 12`.
     fn place(&self) -> String;
     /// An error if the row has not a cell for every column.
-    fn check(&self) -> Result<(), String>;
+    fn check(&self) -> std::result::Result<(), String>;
     /// The number in a cell, `NaN` where it is missing; `None` where it is none.
     fn number(&self, column: usize) -> Option<f32>;
     /// The time in a cell, `NaN` where it is missing; `None` where it is none.
