@@ -4,6 +4,7 @@
 //! labels → look without labels → conclude. [`evaluate`] does the part after pre-training for an
 //! encoder that exists. All rows use the same splits, draws of labels and probe.
 
+mod anomaly;
 mod budgets;
 mod cells;
 mod config;
@@ -22,6 +23,7 @@ mod run;
 mod stopwatch;
 mod trainings;
 
+pub use anomaly::{AnomalyConfig, AnomalyReport, Masked, Run, ScoreRow, anomaly};
 pub use config::StudyConfig;
 pub use host::{page_faults, peak_memory};
 pub use labelled::Labelled;
