@@ -48,7 +48,7 @@ fn measure(name: &str, encoder: &str) {
     let rows: Vec<usize> = (0..source.len()).collect();
     let modality = ImageModality::fit(&config, source.as_ref(), &rows).unwrap();
     let train = TrainConfig { steps: Some(1000), ..TrainConfig::default() };
-    let setup = Setup::new(&modality, source.as_ref(), &rows, method::find(name).unwrap(), train);
+    let setup = Setup::new(&modality, source.as_ref(), &rows, method::find::<ImageModality>(name).unwrap(), train);
     let rate = Trainer::new(setup).unwrap().measure(8).unwrap();
     let peak = peak_memory().map(|bytes| bytes >> 10);
     println!(

@@ -39,6 +39,24 @@ pub trait Encoder<B>: Send {
     fn tokens(&self) -> Option<&dyn TokenEncoder<B>> {
         None
     }
+
+    /// The view of this encoder in order of time, if it has one; predicting what comes next needs it.
+    fn frames(&self) -> Option<&dyn FrameEncoder<B>> {
+        None
+    }
+}
+
+/// An encoder that describes a sample piece by piece, in order.
+pub trait FrameEncoder<B> {
+    /// Width `C` of a frame.
+    fn frame_dim(&self) -> usize;
+
+    /// The smallest distance at which two frames share no part of the input: predicting a nearer one is partly copying.
+    fn span(&self) -> usize;
+
+    /// Frames `(N, T, C)` in order of time. Each sees a bounded neighbourhood of its place alone: a frame that saw the
+    /// whole sample would know the answer to every question about the others.
+    fn frames(&self, batch: &B, mode: Mode) -> Result<Tensor>;
 }
 
 /// What a masked-prediction method predicts.

@@ -6,8 +6,9 @@ use crate::{
     Result,
     data::{DataSpec, Source},
     encoder::{Encoder, EncoderFactory},
+    method::{self, MethodEntry},
     nn::Params,
-    rng::Rng,
+    rng::{Key, Rng},
 };
 
 /// Which view of a sample is wanted.
@@ -30,8 +31,21 @@ pub enum ViewKind {
 pub enum Preview {
     /// An encoded PNG file.
     Png(Vec<u8>),
+    /// A small drawing, one `<svg>` element.
+    Svg(String),
     /// A few words or numbers.
     Text(String),
+}
+
+/// A pretext task of transformation prediction: which of its `classes` was done to the sample?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PretextTask {
+    /// The fixed word of the command line, a name in the field where there is one.
+    pub name: &'static str,
+    /// Number of classes.
+    pub classes: usize,
+    /// What is to be told, in one line.
+    pub summary: &'static str,
 }
 
 /// A modality: sample, batch, augmentations, encoders and the honest raw baseline.
@@ -66,11 +80,24 @@ pub trait Modality: Clone + Send + Sync + 'static {
     /// One augmented view.
     fn augment(&self, sample: &Self::Sample, view: ViewKind, rng: &mut Rng) -> Result<Self::Sample>;
 
-    /// Number of classes of the pretext transformation (4 for quarter turns); 0 if there is none.
-    fn transformations(&self) -> usize;
+    /// Joins samples of one batch where an augmentation needs several (mixup): `views` are the batch's views of one
+    /// kind, in order, and as many come back. A pure function of its arguments.
+    fn mix(&self, views: Vec<Self::Sample>, _view: ViewKind, _key: Key) -> Result<Vec<Self::Sample>> {
+        Ok(views)
+    }
 
-    /// The sample under transformation `class` (`0..transformations()`), after weak augmentation.
-    fn transform(&self, sample: &Self::Sample, class: u32, rng: &mut Rng) -> Result<Self::Sample>;
+    /// The pretext tasks of transformation prediction, the usual one first.
+    fn tasks() -> &'static [PretextTask] {
+        &[]
+    }
+
+    /// The sample as class `class` of the task at `task` in [`Modality::tasks`], after weak augmentation.
+    fn transform(&self, sample: &Self::Sample, task: usize, class: u32, rng: &mut Rng) -> Result<Self::Sample>;
+
+    /// The methods that can be asked for: the core's, and the modality's own.
+    fn methods() -> Vec<MethodEntry<Self::Batch>> {
+        method::methods()
+    }
 
     /// Stacks samples of one view into a batch.
     fn collate(&self, samples: &[Self::Sample], device: &Device) -> Result<Self::Batch>;

@@ -31,6 +31,8 @@ pub enum Purpose {
     Eval = 8,
     /// Generated data.
     Synthetic = 9,
+    /// What joins the samples of a batch (mixup); `sample` is the step.
+    Mix = 10,
 }
 
 /// The full key of a stream.

@@ -5,7 +5,7 @@ use manabi_core::{
     Error, Result,
     data::{DataSpec, Source},
     encoder::Encoder,
-    modality::{Modality, Preview, ViewKind},
+    modality::{Modality, PretextTask, Preview, ViewKind},
     nn::Params,
     rng::Rng,
 };
@@ -192,11 +192,11 @@ impl Modality for ImageModality {
         self.recipe().view(sample, view, rng)
     }
 
-    fn transformations(&self) -> usize {
-        transform::QUARTER_TURNS
+    fn tasks() -> &'static [PretextTask] {
+        &[transform::ROTATION]
     }
 
-    fn transform(&self, sample: &Image, class: u32, rng: &mut Rng) -> Result<Image> {
+    fn transform(&self, sample: &Image, _task: usize, class: u32, rng: &mut Rng) -> Result<Image> {
         // A photo upside down and mirrored is a half turn: mirroring top and bottom would
         // make the classes undecidable.
         transform::quarter_turns(&self.recipe().weak(sample, 0.0, rng)?, class)
@@ -326,8 +326,8 @@ mod tests {
     fn a_quarter_turn_turns_the_weak_view() {
         let (modality, source) = (fitted(&[(32, 32, 1)]), source(&[(32, 32, 1)]));
         let image = source.load(0).unwrap();
-        let turned = |class| modality.transform(&image, class, &mut Key::new(0, Purpose::Augment).rng()).unwrap();
+        let turned = |class| modality.transform(&image, 0, class, &mut Key::new(0, Purpose::Augment).rng()).unwrap();
         assert_eq!(transform::quarter_turns(&turned(0), 3).unwrap(), turned(3));
-        assert!(modality.transform(&image, 4, &mut Key::new(0, Purpose::Augment).rng()).is_err());
+        assert!(modality.transform(&image, 0, 4, &mut Key::new(0, Purpose::Augment).rng()).is_err());
     }
 }

@@ -109,7 +109,7 @@ pub fn open(spec: &DataSpec, load_size: usize) -> Result<Box<dyn Source<Image>>>
     if let Some(labels) = &spec.labels {
         apply_labels(&mut listing, labels)?;
     }
-    let mut source = FileSource::open(listing, spec, Image::bytes, move |path| decode_file(path, load_size))?;
+    let mut source = FileSource::open(listing, spec, Image::bytes, move |entry| decode_file(&entry.path, load_size))?;
     if let Some(remark) = group_duplicates(&mut source)? {
         source.note(remark);
     }

@@ -1,8 +1,12 @@
 //! The pretext transformation of images: quarter turns (RotNet, arXiv:1803.07728).
 
-use manabi_core::{Error, Result};
+use manabi_core::{Error, Result, modality::PretextTask};
 
 use crate::image::{Image, Pixels};
+
+/// The task.
+pub const ROTATION: PretextTask =
+    PretextTask { name: "rotation", classes: QUARTER_TURNS, summary: "say by which quarter turn a picture was turned" };
 
 /// Number of classes: 0°, 90°, 180°, 270° anticlockwise.
 pub const QUARTER_TURNS: usize = 4;

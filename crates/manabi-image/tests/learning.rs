@@ -50,7 +50,7 @@ fn before_and_after(name: &str, encoder: &str, size: usize, steps: u64, precisio
         precision,
         ..TrainConfig::default()
     };
-    let setup = Setup::new(&modality, &source, &rows, method::find(name).unwrap(), config);
+    let setup = Setup::new(&modality, &source, &rows, method::find::<ImageModality>(name).unwrap(), config);
     let mut trainer = Trainer::new(setup).unwrap();
     trainer.run(&mut Quiet).unwrap();
     let after = probe(&modality, &source, trainer.encoder());
@@ -114,7 +114,7 @@ fn the_masked_autoencoder_learns_to_fill_in_pictures() {
     let config = ImageConfig { encoder: "vit-tiny".into(), size: Some(16), ..ImageConfig::default() };
     let modality = ImageModality::fit(&config, &source, &rows).unwrap();
     let config = TrainConfig { steps: Some(60), batch: Some(64), monitor_every: 0, seed: 1, ..TrainConfig::default() };
-    let setup = Setup::new(&modality, &source, &rows, method::find("mae").unwrap(), config);
+    let setup = Setup::new(&modality, &source, &rows, method::find::<ImageModality>("mae").unwrap(), config);
     let loss = Trainer::new(setup).unwrap().run(&mut Quiet).unwrap().loss;
     println!("mae: squared error {loss:.3} after 60 steps");
     // Hidden patches have mean 0 and variance 1: to say nothing of them costs 1.

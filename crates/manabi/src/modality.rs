@@ -5,7 +5,11 @@
 use std::marker::PhantomData;
 
 use anyhow::Result;
-use manabi_core::{data::DataSpec, modality::Modality};
+use manabi_core::{
+    data::DataSpec,
+    method::{self, DatasetFacts},
+    modality::Modality,
+};
 
 use crate::{
     cli::{EmbedArgs, EvaluateArgs, FinetuneArgs, InspectArgs, PilotArgs, PredictArgs, PretrainArgs},
@@ -15,6 +19,23 @@ use crate::{
 /// Every modality that the command line knows.
 pub const REGISTRY: &[&dyn AnyModality] = &[&Of::<manabi_image::ImageModality>::NEW];
 
+/// A method without the type of its batch.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct MethodFacts {
+    /// The fixed word of the command line.
+    pub name: &'static str,
+    /// Other words for it.
+    pub aliases: &'static [&'static str],
+    /// Its family.
+    pub family: &'static str,
+    /// The paper.
+    pub paper: &'static str,
+    /// What it does.
+    pub summary: &'static str,
+    /// Its settings.
+    pub settings: toml::Table,
+}
+
 /// A modality without its types.
 pub trait AnyModality: Sync {
     /// The fixed word of the command line.
@@ -23,6 +44,8 @@ pub trait AnyModality: Sync {
     fn detect(&self, spec: &DataSpec) -> bool;
     /// Names of its encoders.
     fn encoders(&self) -> &'static [&'static str];
+    /// Its methods, with the settings that they have by default on such a dataset.
+    fn methods(&self, facts: &DatasetFacts) -> Vec<MethodFacts>;
     /// `manabi inspect`.
     fn inspect(&self, args: &InspectArgs, global: Global) -> Result<()>;
     /// `manabi pretrain`.
@@ -58,6 +81,19 @@ impl<M: Modality> AnyModality for Of<M> {
 
     fn encoders(&self) -> &'static [&'static str] {
         M::encoders()
+    }
+
+    fn methods(&self, facts: &DatasetFacts) -> Vec<MethodFacts> {
+        let all = method::list::<M>().into_iter();
+        all.map(|entry| MethodFacts {
+            name: entry.name,
+            aliases: entry.aliases,
+            family: entry.family.title(),
+            paper: entry.paper,
+            summary: entry.summary,
+            settings: (entry.settings)(facts),
+        })
+        .collect()
     }
 
     fn inspect(&self, args: &InspectArgs, global: Global) -> Result<()> {

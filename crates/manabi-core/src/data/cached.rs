@@ -1,6 +1,6 @@
 //! Files decoded in parallel, kept in memory up to a budget, with bad files skipped.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -10,9 +10,9 @@ use crate::{Error, Result};
 /// Files decoded at once before the budget is looked at again: bounds what is held beyond it.
 const CHUNK: usize = 256;
 
-type Decode<S> = Box<dyn Fn(&Path) -> Result<S> + Send + Sync>;
+type Decode<S> = Box<dyn Fn(&Entry) -> Result<S> + Send + Sync>;
 
-/// A source of one sample a file.
+/// A source of one sample a file, or a part of a file.
 ///
 /// Every file is decoded once when the source is opened, so that a bad one is known
 /// before training starts. What fits into the budget stays in memory (the first rows, so
@@ -42,14 +42,14 @@ impl<S: Send + Sync> FileSource<S> {
         listing: Listing,
         spec: &DataSpec,
         bytes: impl Fn(&S) -> u64,
-        decode: impl Fn(&Path) -> Result<S> + Send + Sync + 'static,
+        decode: impl Fn(&Entry) -> Result<S> + Send + Sync + 'static,
     ) -> Result<Self> {
         let Listing { entries, mut skipped, mut notes } = listing;
         let total = entries.len() + skipped.len();
         let (mut kept, mut samples) = (Vec::with_capacity(entries.len()), Vec::with_capacity(entries.len()));
         let (mut used, mut full) = (0u64, false);
         for chunk in entries.chunks(CHUNK) {
-            let decoded: Vec<Result<S>> = chunk.par_iter().map(|e| decode(&e.path)).collect();
+            let decoded: Vec<Result<S>> = chunk.par_iter().map(|e| decode(e)).collect();
             for (entry, result) in chunk.iter().zip(decoded) {
                 match result {
                     Ok(sample) => {
@@ -139,7 +139,7 @@ impl<S: Send + Sync> Source<S> for FileSource<S> {
     fn load(&self, index: usize) -> Result<Arc<S>> {
         match (self.samples.get(index), self.entries.get(index)) {
             (Some(Some(sample)), _) => Ok(sample.clone()),
-            (_, Some(entry)) => Ok(Arc::new((self.decode)(&entry.path)?)),
+            (_, Some(entry)) => Ok(Arc::new((self.decode)(entry)?)),
             _ => Err(Error::data(format!("there is no row {index}; there are {}", self.entries.len()))),
         }
     }
@@ -167,7 +167,8 @@ mod tests {
             listing,
             &spec,
             |_| 10,
-            move |path| {
+            move |entry| {
+                let path = &entry.path;
                 let row: usize = path.to_str().unwrap().parse().unwrap();
                 if bad.contains(&row) { Err(Error::file(path, "broken")) } else { Ok(row) }
             },

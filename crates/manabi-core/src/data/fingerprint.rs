@@ -2,7 +2,7 @@
 
 use super::{Record, Split};
 
-/// BLAKE3 (hex) of ids, labels, groups and splits in their order: two runs with the same
+/// BLAKE3 (hex) of ids, labels, groups, splits and targets in their order: two runs with the same
 /// fingerprint saw the same rows with the same labels. The files' content is not read.
 pub fn fingerprint(records: &[Record], classes: &[String]) -> String {
     let mut hasher = blake3::Hasher::new();
@@ -23,6 +23,9 @@ pub fn fingerprint(records: &[Record], classes: &[String]) -> String {
             Some(Split::Valid) => b"valid",
             Some(Split::Test) => b"test",
         });
+        if let Some(target) = record.target {
+            field(&target.to_le_bytes());
+        }
     }
     hasher.finalize().to_hex().to_string()
 }
@@ -33,18 +36,19 @@ mod tests {
 
     #[test]
     fn any_change_of_a_row_changes_the_fingerprint() {
-        let base = Record { id: "a".into(), label: None, group: None, split: None };
+        let base = Record { id: "a".into(), label: None, group: None, split: None, target: None };
         let variants = [
             base.clone(),
             Record { id: "b".into(), ..base.clone() },
             Record { label: Some(0), ..base.clone() },
             Record { group: Some("g".into()), ..base.clone() },
-            Record { split: Some(Split::Test), ..base },
+            Record { split: Some(Split::Test), ..base.clone() },
+            Record { target: Some(1.0), ..base },
         ];
         let mut prints: Vec<String> = variants.iter().map(|r| fingerprint(std::slice::from_ref(r), &[])).collect();
         assert_eq!(prints[0], fingerprint(&variants[..1], &[]));
         prints.sort();
         prints.dedup();
-        assert_eq!(prints.len(), 5);
+        assert_eq!(prints.len(), 6);
     }
 }

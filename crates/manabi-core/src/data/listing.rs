@@ -1,33 +1,37 @@
 //! What was found before anything is decoded: entries with the names of their classes.
 
-use std::path::PathBuf;
+use std::{ops::Range, path::PathBuf};
 
 use super::{Record, Skipped, Split};
 
 /// One row before decoding.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// Path relative to the dataset with `/` between folders, or the row's number.
     pub id: String,
     /// The file that holds the row.
     pub path: PathBuf,
+    /// The part of the file that the row is, counted in the file's own units (frames, lines); all of it where `None`.
+    pub part: Option<Range<u64>>,
     /// Name of the class.
     pub label: Option<String>,
     /// Rows of one group never stand in two splits.
     pub group: Option<String>,
     /// The official split.
     pub split: Option<Split>,
+    /// The number that regression is to predict.
+    pub target: Option<f64>,
 }
 
 impl Entry {
     /// An unlabelled entry.
     pub fn new(id: impl Into<String>, path: impl Into<PathBuf>) -> Self {
-        Self { id: id.into(), path: path.into(), label: None, group: None, split: None }
+        Self { id: id.into(), path: path.into(), part: None, label: None, group: None, split: None, target: None }
     }
 }
 
 /// The rows of a dataset before decoding, and what was left aside.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Listing {
     /// The rows, in the dataset's stable order.
     pub entries: Vec<Entry>,
@@ -62,6 +66,7 @@ impl Listing {
                 label: e.label.as_deref().and_then(|l| index.get(l).copied()),
                 group: e.group.clone(),
                 split: e.split,
+                target: e.target,
             })
             .collect();
         (records, classes)

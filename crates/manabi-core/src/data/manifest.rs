@@ -54,7 +54,12 @@ pub fn list(path: &Path) -> Result<Listing> {
         }
         let file = folder.join(&row.content);
         if file.is_file() {
-            listing.entries.push(Entry { id, path: file, label: row.label, group: row.group, split: row.split });
+            listing.entries.push(Entry {
+                label: row.label,
+                group: row.group,
+                split: row.split,
+                ..Entry::new(id, file)
+            });
         } else {
             listing
                 .skipped

@@ -52,7 +52,7 @@ impl Split {
 }
 
 /// One row of a dataset.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     /// Path relative to the dataset, or the row's number: unique and stable.
     pub id: String,
@@ -62,6 +62,8 @@ pub struct Record {
     pub group: Option<String>,
     /// The official split, where the dataset names one.
     pub split: Option<Split>,
+    /// The number that regression is to predict (remaining life), where the dataset gives one.
+    pub target: Option<f64>,
 }
 
 /// A file that could not be used.

@@ -85,7 +85,7 @@ pub fn fit<M: Modality>(
     if recipe.balanced {
         settings.insert("class_counts".into(), class_counts(job)?.into());
     }
-    let mut setup = Setup::new(job.modality, job.source, job.rows, method::find("supervised")?, config);
+    let mut setup = Setup::new(job.modality, job.source, job.rows, method::find::<M>("supervised")?, config);
     setup.overrides = Overrides(settings);
     setup.encoder = job.encoder.cloned();
     let mut trainer = Trainer::new(setup)?;

@@ -2,6 +2,7 @@
 //! finite differences and PyTorch's figures.
 
 mod cross_entropy;
+mod info_nce;
 mod masked;
 mod nt_xent;
 mod regression;
@@ -11,6 +12,7 @@ mod testing;
 mod vicreg;
 
 pub use cross_entropy::{balanced_cross_entropy, cross_entropy};
+pub use info_nce::info_nce;
 pub use masked::masked_mse;
 pub use nt_xent::nt_xent;
 pub use regression::regression;

@@ -20,7 +20,7 @@ pub mod masked;
 pub mod supervised;
 pub mod transformation;
 
-pub use registry::{BuildContext, Family, MethodEntry, find, methods};
+pub use registry::{BuildContext, Family, MethodEntry, find, list, methods};
 pub use settings::{DatasetFacts, Overrides, TrainDefaults};
 
 /// What a method wants of each sample.
@@ -28,9 +28,14 @@ pub use settings::{DatasetFacts, Overrides, TrainDefaults};
 pub enum ViewPlan {
     /// One batch a view, in this order.
     Views(Vec<ViewKind>),
-    /// One batch; each sample under every one of the modality's pretext
-    /// transformations, the batch's rows being sample-major and [`Step::labels`] the classes.
-    Transformed,
+    /// One batch; each sample as every class of one of the modality's pretext tasks, the batch's rows being
+    /// sample-major and [`Step::labels`] the classes.
+    Transformed {
+        /// Its place in [`crate::modality::Modality::tasks`].
+        task: usize,
+        /// Its classes.
+        classes: usize,
+    },
 }
 
 /// Where training stands when a loss is computed.

@@ -4,6 +4,7 @@ use super::{DatasetFacts, Method, Overrides, TrainDefaults, clustering, instance
 use crate::{
     Error, Result,
     encoder::{Encoder, EncoderFactory},
+    modality::{Modality, PretextTask},
     nn::Params,
 };
 
@@ -37,6 +38,10 @@ impl Family {
 
 /// What a method is built on.
 pub struct BuildContext<'a, B> {
+    /// Name of the list's entry that is being built.
+    pub name: &'static str,
+    /// The modality's pretext tasks.
+    pub tasks: &'static [PretextTask],
     /// Where the heads' parameters go.
     pub heads: &'a Params,
     /// The student, for its width and its tokens.
@@ -74,28 +79,50 @@ pub struct MethodEntry<B> {
     pub settings: fn(&DatasetFacts) -> toml::Table,
 }
 
-/// Every method, in the order in which they are listed.
+/// Every method that needs nothing but a batch and an encoder, in the order in which they are listed.
 pub fn methods<B: Clone + 'static>() -> Vec<MethodEntry<B>> {
     vec![
         instance::simclr::entry(),
         instance::byol::entry(),
         instance::vicreg::entry(),
+        instance::cola::entry(),
+        instance::cpc::entry(),
         clustering::swav::entry(),
+        clustering::units::entry(),
         masked::reconstruction::entry(),
         masked::autoencoder::entry(),
+        masked::quantised::entry(),
         transformation::prediction::entry(),
         supervised::entry(),
     ]
 }
 
-/// The method of that name; the error lists the known ones.
-pub fn find<B: Clone + 'static>(name: &str) -> Result<MethodEntry<B>> {
-    let mut all = methods::<B>();
+/// Every method of a modality: transformation prediction stands once for each of its tasks, under the task's name.
+pub fn list<M: Modality>() -> Vec<MethodEntry<M::Batch>> {
+    let mut all = Vec::new();
+    for entry in M::methods() {
+        if entry.family != Family::Transformation || entry.name != transformation::prediction::NAME {
+            all.push(entry);
+            continue;
+        }
+        all.extend(M::tasks().iter().enumerate().map(|(i, task)| MethodEntry {
+            name: task.name,
+            aliases: if i == 0 { &[transformation::prediction::NAME] } else { &[] },
+            summary: task.summary,
+            ..transformation::prediction::entry()
+        }));
+    }
+    all
+}
+
+/// The modality's method of that name; the error lists the known ones.
+pub fn find<M: Modality>(name: &str) -> Result<MethodEntry<M::Batch>> {
+    let mut all = list::<M>();
     match all.iter().position(|m| m.name == name || m.aliases.contains(&name)) {
         Some(index) => Ok(all.swap_remove(index)),
         None => {
             let known: Vec<&str> = all.iter().map(|m| m.name).collect();
-            Err(Error::config(format!("there is no method \"{name}\"; known: {}", known.join(", "))))
+            Err(Error::config(format!("there is no method \"{name}\" for {}; known: {}", M::NAME, known.join(", "))))
         }
     }
 }

@@ -11,7 +11,7 @@ pub struct DatasetFacts {
     pub samples: usize,
     /// Classes, where there are labels; 0 otherwise.
     pub classes: usize,
-    /// Pretext transformations of the modality; 0 if there are none.
+    /// Classes of the pretext task, for transformation prediction; 0 if there is none.
     pub transformations: usize,
     /// Samples in a batch.
     pub batch: usize,

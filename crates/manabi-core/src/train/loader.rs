@@ -88,18 +88,24 @@ impl<M: Modality> LoadJob<'_, M> {
             ViewPlan::Views(kinds) => {
                 let mut views = Vec::with_capacity(kinds.len());
                 for (number, &kind) in kinds.iter().enumerate() {
-                    let made = view(number as u32, &|s, rng| self.modality.augment(s, kind, rng))?;
+                    let number = number as u32;
+                    let made = view(number, &|s, rng| self.modality.augment(s, kind, rng))?;
+                    let mixing = Key::new(self.seed, Purpose::Mix).epoch(epoch).sample(step).view(number);
+                    let made = self.modality.mix(made, kind, mixing)?;
                     views.push(self.modality.collate(&made, &self.device)?);
                 }
                 (views, self.labels(&samples)?)
             }
-            ViewPlan::Transformed => {
-                let classes = self.modality.transformations() as u32;
+            &ViewPlan::Transformed { task, classes } => {
+                let classes = classes as u32;
                 let made: Vec<Vec<M::Sample>> = drawn
                     .par_iter()
                     .map(|(row, sample, _)| {
                         (0..classes)
-                            .map(|c| self.modality.transform(sample, c, &mut key.sample(*row as u64).view(c).rng()))
+                            .map(|c| {
+                                let mut rng = key.sample(*row as u64).view(c).rng();
+                                self.modality.transform(sample, task, c, &mut rng)
+                            })
                             .collect::<Result<_>>()
                     })
                     .collect::<Result<_>>()?;
@@ -298,7 +304,7 @@ mod tests {
     fn a_consumer_that_leaves_early_does_not_hang() {
         let (source, modality, rows) = (PointsSource::new(64, 4), Points::new(4), (0..64).collect::<Vec<_>>());
         std::thread::scope(|scope| {
-            let plan = ViewPlan::Transformed;
+            let plan = ViewPlan::Transformed { task: 0, classes: 2 };
             let job = LoadJob {
                 modality: &modality,
                 source: &source,

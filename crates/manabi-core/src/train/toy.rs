@@ -10,7 +10,7 @@ use crate::{
     data::{DataSpec, Record, Skipped, Source},
     encoder::{Encoder, EncoderFactory, Mode},
     method::{BuildContext, DatasetFacts, Family, Loss, Method, MethodEntry, Step, TrainDefaults, ViewPlan},
-    modality::{Modality, Preview, ViewKind},
+    modality::{Modality, PretextTask, Preview, ViewKind},
     nn::{Init, Params, Role},
     optim::{OptimizerConfig, ema},
     rng::{Key, Purpose, Rng},
@@ -34,7 +34,7 @@ impl PointsSource {
             })
             .collect();
         let records = (0..n)
-            .map(|i| Record { id: format!("row {i}"), label: Some(label(i)), group: None, split: None })
+            .map(|i| Record { id: format!("row {i}"), label: Some(label(i)), group: None, split: None, target: None })
             .collect();
         let classes = vec!["even".into(), "odd".into()];
         Self { records, points, classes, broken: Vec::new(), panics: Vec::new() }
@@ -129,10 +129,10 @@ impl Modality for Points {
         let noise = if view == ViewKind::Eval { 0.0 } else { 0.3 };
         Ok(sample.iter().map(|x| x + noise * rng.normal()).collect())
     }
-    fn transformations(&self) -> usize {
-        2
+    fn tasks() -> &'static [PretextTask] {
+        &[PretextTask { name: "reversal", classes: 2, summary: "forwards or backwards" }]
     }
-    fn transform(&self, sample: &Vec<f32>, class: u32, _: &mut Rng) -> Result<Vec<f32>> {
+    fn transform(&self, sample: &Vec<f32>, _task: usize, class: u32, _: &mut Rng) -> Result<Vec<f32>> {
         Ok(if class == 0 { sample.clone() } else { sample.iter().rev().copied().collect() })
     }
     fn collate(&self, samples: &[Vec<f32>], device: &Device) -> Result<Tensor> {

@@ -48,6 +48,12 @@ pub struct Trainer<'a, M: Modality> {
     pub(super) probe: Option<Probe<'a, M::Batch>>,
 }
 
+/// Classes of the pretext task of that name, or of the usual one.
+fn task_classes<M: Modality>(method: &str) -> usize {
+    let tasks = M::tasks();
+    tasks.iter().find(|task| task.name == method).or(tasks.first()).map_or(0, |task| task.classes)
+}
+
 impl<'a, M: Modality> Trainer<'a, M> {
     /// Builds encoder, method and optimiser; nothing is loaded or written yet.
     pub fn new(setup: Setup<'a, M>) -> Result<Self> {
@@ -68,7 +74,7 @@ impl<'a, M: Modality> Trainer<'a, M> {
         let mut facts = DatasetFacts {
             samples,
             classes: setup.source.classes().len(),
-            transformations: setup.modality.transformations(),
+            transformations: task_classes::<M>(setup.method.name),
             batch: config.batch_for(samples, 256)?,
             steps: 0,
             dim: encoder.dim(),
@@ -81,6 +87,8 @@ impl<'a, M: Modality> Trainer<'a, M> {
         config.batch = Some(facts.batch);
         let plan = config.resolve(samples, &(setup.method.defaults)(&facts))?;
         let method = (setup.method.build)(&BuildContext {
+            name: setup.method.name,
+            tasks: M::tasks(),
             heads: &params.pp(HEAD),
             encoder: encoder.as_ref(),
             student: &student,

@@ -6,6 +6,7 @@ use manabi_core::{
     data::{ALIKE, Record, Source},
     eval::{knn::Knn, metrics::Metric},
     method,
+    modality::Modality,
     train::{Summary, Verdict},
 };
 
@@ -118,14 +119,14 @@ pub fn monitor(recorder: &Recorder, summary: &Summary, dim: usize) -> Monitor {
 }
 
 /// What was run.
-pub fn method_info(
+pub fn method_info<M: Modality>(
     config: &StudyConfig,
     encoder: &str,
     settings: &[(String, String)],
     metric: Metric,
     data: &Labelled,
 ) -> MethodInfo {
-    let entry = method::find::<()>(&config.method).ok();
+    let entry = method::find::<M>(&config.method).ok();
     let setting = |name: &str, value: String| Setting { name: name.into(), value };
     let knn = Knn::default();
     let evaluation = vec![

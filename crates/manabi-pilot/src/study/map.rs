@@ -104,6 +104,10 @@ fn preview<M: Modality>(modality: &M, source: &dyn Source<M::Sample>, row: usize
             uri: format!("data:image/png;base64,{}", STANDARD.encode(bytes)),
             alt: source.records()[row].id.clone(),
         },
+        modality::Preview::Svg(drawing) => Preview::DataUri {
+            uri: format!("data:image/svg+xml;base64,{}", STANDARD.encode(drawing)),
+            alt: source.records()[row].id.clone(),
+        },
         modality::Preview::Text(text) => Preview::Text(text),
     })
 }

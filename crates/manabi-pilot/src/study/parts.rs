@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     fn record(i: usize, label: Option<u32>, group: Option<&str>, split: Option<Split>) -> Record {
-        Record { id: format!("{i}"), label, group: group.map(str::to_string), split }
+        Record { id: format!("{i}"), label, group: group.map(str::to_string), split, target: None }
     }
 
     #[test]

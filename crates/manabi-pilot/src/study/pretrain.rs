@@ -73,7 +73,7 @@ impl<M: Modality> Input<'_, M> {
             probe_every: if self.data.rows.len() < 3 { 0 } else { (steps / 12).max(1) },
             ..self.config.train.clone()
         };
-        let method = method::find(&self.config.method)?;
+        let method = method::find::<M>(&self.config.method)?;
         let mut setup = Setup::new(self.modality, self.source, &self.parts.train, method, config);
         setup.overrides = self.config.overrides.clone();
         Ok(setup)
@@ -85,7 +85,7 @@ impl<M: Modality> Input<'_, M> {
         let step = seconds_per_step(&mut trainer)?;
         let views = match trainer.method().plan() {
             ViewPlan::Views(views) => views.len(),
-            ViewPlan::Transformed => self.modality.transformations(),
+            ViewPlan::Transformed { classes, .. } => classes,
         };
         let views = (trainer.plan().batch * views) as f64 / step;
         Ok(Rates { step, labelled: if self.data.rows.len() < 2 { views } else { self.labelled_rate()? } })
@@ -96,7 +96,7 @@ impl<M: Modality> Input<'_, M> {
         let TrainConfig { precision, recompute, .. } = self.config.train;
         let config =
             TrainConfig { steps: Some(1000), monitor_every: 0, precision, recompute, ..TrainConfig::default() };
-        let supervised = method::find("supervised")?;
+        let supervised = method::find::<M>("supervised")?;
         let setup = Setup::new(self.modality, self.source, &self.data.rows, supervised, config);
         let mut trainer = self.interruptible(Trainer::new(setup)?);
         Ok(trainer.plan().batch as f64 / seconds_per_step(&mut trainer)?)

@@ -265,7 +265,8 @@ impl<M: Modality> Study<M> {
     fn conclude(mut self, start: &Start<M>) -> Result<Report> {
         let report = &mut self.report;
         report.machine = host::machine();
-        report.method = describe::method_info(&start.config, &start.encoder, &self.settings, self.metric, &self.data);
+        report.method =
+            describe::method_info::<M>(&start.config, &start.encoder, &self.settings, self.metric, &self.data);
         report.reproducibility = Reproducibility {
             seed: start.config.seed,
             label_seeds: self.data.levels.first().map_or(Vec::new(), |l| l.draws.iter().map(|d| d.seed).collect()),

@@ -1,36 +1,59 @@
 //! `manabi methods [NAME]`: what can be chosen, with every setting and its default.
 
-use anyhow::Result;
-use manabi_core::method::{self, DatasetFacts, MethodEntry};
+use anyhow::{Result, bail};
+use manabi_core::method::DatasetFacts;
 
 use super::data::table;
-use crate::modality::REGISTRY;
+use crate::modality::{MethodFacts, REGISTRY};
 
 /// The dataset that the listed defaults are for; a run resolves its own.
 const EXAMPLE: DatasetFacts =
     DatasetFacts { samples: 50_000, classes: 10, transformations: 4, batch: 256, steps: 5000, dim: 256 };
 
+/// A method and the modalities that know it.
+struct Listed {
+    facts: MethodFacts,
+    modalities: Vec<&'static str>,
+}
+
 /// Runs the verb.
 pub fn run(name: Option<&str>, json: bool) -> Result<()> {
-    // Methods do not depend on the batch type; any will do to list them.
-    let entries = match name {
-        Some(name) => vec![method::find::<()>(name)?],
-        None => method::methods::<()>(),
-    };
+    let mut listed = all();
+    if let Some(name) = name {
+        let known: Vec<&str> = listed.iter().map(|l| l.facts.name).collect();
+        let refusal = format!("there is no method \"{name}\"; known: {}", known.join(", "));
+        listed.retain(|l| l.facts.name == name || l.facts.aliases.contains(&name));
+        if listed.is_empty() {
+            bail!("{refusal}");
+        }
+    }
     if json {
-        let rows: Vec<_> = entries.iter().map(describe).collect();
+        let rows: Vec<_> = listed.iter().map(describe).collect();
         println!("{}", serde_json::to_string_pretty(&rows)?);
         return Ok(());
     }
-    if let (Some(_), [entry]) = (name, entries.as_slice()) {
-        println!("{}: {}\n{}; {}\n", entry.name, entry.summary, entry.family.title(), entry.paper);
-        println!("Settings (--set KEY=VALUE) with their defaults for 50 000 samples:\n");
-        print!("{}", toml::to_string(&(entry.settings)(&EXAMPLE))?);
+    if name.is_some() {
+        for Listed { facts, modalities } in &listed {
+            println!(
+                "{}: {}\n{}; {}; for {}\n",
+                facts.name,
+                facts.summary,
+                facts.family,
+                facts.paper,
+                modalities.join(", ")
+            );
+            println!("Settings (--set KEY=VALUE) with their defaults for 50 000 samples:\n");
+            print!("{}", toml::to_string(&facts.settings)?);
+        }
         return Ok(());
     }
-    let mut list = table(&["method", "family", "what it does", "paper"]);
-    for e in &entries {
-        list.add_row([e.name, e.family.title(), e.summary, e.paper]);
+    let everywhere = |modalities: &[&str]| match modalities.len() == REGISTRY.len() {
+        true => "all".to_string(),
+        false => modalities.join(", "),
+    };
+    let mut list = table(&["method", "for", "family", "what it does", "paper"]);
+    for Listed { facts, modalities } in &listed {
+        list.add_row([facts.name, &everywhere(modalities), facts.family, facts.summary, facts.paper]);
     }
     println!("{list}");
     for modality in REGISTRY {
@@ -40,13 +63,22 @@ pub fn run(name: Option<&str>, json: bool) -> Result<()> {
     Ok(())
 }
 
-fn describe(entry: &MethodEntry<()>) -> serde_json::Value {
-    serde_json::json!({
-        "name": entry.name,
-        "aliases": entry.aliases,
-        "family": entry.family.title(),
-        "paper": entry.paper,
-        "summary": entry.summary,
-        "settings": (entry.settings)(&EXAMPLE),
-    })
+/// Every method once, in the order of the modalities' lists.
+fn all() -> Vec<Listed> {
+    let mut listed: Vec<Listed> = Vec::new();
+    for modality in REGISTRY {
+        for facts in modality.methods(&EXAMPLE) {
+            match listed.iter_mut().find(|l| l.facts.name == facts.name && l.facts.summary == facts.summary) {
+                Some(known) => known.modalities.push(modality.name()),
+                None => listed.push(Listed { facts, modalities: vec![modality.name()] }),
+            }
+        }
+    }
+    listed
+}
+
+fn describe(Listed { facts, modalities }: &Listed) -> serde_json::Value {
+    let mut value = serde_json::json!(facts);
+    value["modalities"] = serde_json::json!(modalities);
+    value
 }

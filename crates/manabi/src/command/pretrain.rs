@@ -66,7 +66,7 @@ pub fn run<M: Modality>(args: &PretrainArgs, global: Global) -> Result<()> {
     let signals = Signals::register()?;
     let mut train = config.train()?;
     let setup = |train: TrainConfig, run| -> Result<Setup<'_, M>> {
-        let mut setup = Setup::new(&modality, source.as_ref(), &parts.train, method::find(&config.method)?, train);
+        let mut setup = Setup::new(&modality, source.as_ref(), &parts.train, method::find::<M>(&config.method)?, train);
         setup.overrides = Overrides(config.settings.clone());
         setup.run = run;
         Ok(setup)

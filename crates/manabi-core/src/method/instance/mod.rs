@@ -1,6 +1,8 @@
 //! Instance discrimination: two views of one sample agree, views of others do not (or need not).
 
 pub mod byol;
+pub mod cola;
+pub mod cpc;
 pub mod simclr;
 pub mod vicreg;
 

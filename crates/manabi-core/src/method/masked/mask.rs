@@ -1,7 +1,7 @@
 //! Which tokens are hidden: a pure function of the step's key.
 //!
-//! *Random*: each token alone (MAE, BERT). *Block*: squares of `block × block` tokens hidden
-//! together, so that a neighbour cannot give the answer away (as SimMIM's large patches).
+//! *Random*: each token alone (MAE, BERT). *Block*: squares of `block × block` tokens, or runs of `block` where the
+//! tokens are a sequence, hidden together, so that a neighbour cannot give the answer away (as SimMIM's large patches).
 
 use candle_core::{Device, Tensor};
 
@@ -23,8 +23,9 @@ pub fn grid_mask(
     device: &Device,
 ) -> Result<Mask> {
     let (rows, columns) = grid;
-    let block = block.clamp(1, rows.min(columns).max(1));
-    let (block_rows, block_columns) = (rows.div_ceil(block), columns.div_ceil(block));
+    // In a sequence, a grid of one row, a block is a run.
+    let (height, width) = (block.clamp(1, rows.max(1)), block.clamp(1, columns.max(1)));
+    let (block_rows, block_columns) = (rows.div_ceil(height), columns.div_ceil(width));
     let cells = block_rows * block_columns;
     if cells < 2 {
         return Err(Error::config(format!(
@@ -36,9 +37,9 @@ pub fn grid_mask(
     for (position, (&sample, mask)) in samples.iter().zip(mask.chunks_mut(rows * columns)).enumerate() {
         let key = Key::new(seed, Purpose::Mask).epoch(step).sample(sample as u64).view(position as u32);
         for cell in key.rng().permutation(cells).into_iter().take(hidden) {
-            let (top, left) = (cell / block_columns * block, cell % block_columns * block);
-            for row in top..(top + block).min(rows) {
-                mask[row * columns + left..row * columns + (left + block).min(columns)].fill(1.0);
+            let (top, left) = (cell / block_columns * height, cell % block_columns * width);
+            for row in top..(top + height).min(rows) {
+                mask[row * columns + left..row * columns + (left + width).min(columns)].fill(1.0);
             }
         }
     }
@@ -66,6 +67,13 @@ mod tests {
             let hidden = mask((1, 5), 1, ratio)[0].iter().sum::<f32>();
             assert!((1.0..=4.0).contains(&hidden));
         }
+    }
+
+    #[test]
+    fn blocks_of_a_sequence_are_runs() {
+        let m = mask((1, 12), 3, 0.5);
+        assert_eq!(m[0].iter().sum::<f32>(), 6.0);
+        assert!(m[0].chunks(3).all(|run| run.iter().all(|hidden| *hidden == run[0])));
     }
 
     #[test]

@@ -2,5 +2,9 @@
 
 pub mod autoencoder;
 pub mod mask;
+pub mod quantised;
 pub mod reconstruction;
 mod shared;
+
+pub(in crate::method) use mask::grid_mask;
+pub(in crate::method) use shared::{codes_used, masked_error, no_tokens, one_view};

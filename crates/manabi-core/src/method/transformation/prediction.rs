@@ -17,6 +17,7 @@ use crate::{
     encoder::{Encoder, Mode},
     loss::cross_entropy,
     method::{BuildContext, DatasetFacts, Family, Loss, Method, MethodEntry, Step, TrainDefaults, ViewPlan, settings},
+    modality::PretextTask,
     nn::Linear,
 };
 
@@ -43,14 +44,17 @@ impl Config {
     }
 }
 
+/// The generic name; a task's own stands in the list.
+pub const NAME: &str = "transformation";
+
 /// The list's entry.
 pub fn entry<B: Clone + 'static>() -> MethodEntry<B> {
     MethodEntry {
-        name: "transformation",
-        aliases: &["rotation"],
+        name: NAME,
+        aliases: &[],
         family: Family::Transformation,
         paper: "Gidaris et al. 2018, arXiv:1803.07728",
-        summary: "say which transformation was applied (for pictures: which quarter turn)",
+        summary: "say which transformation was applied",
         build: |context| Ok(Box::new(Prediction::new(context)?)),
         defaults: |facts| {
             // Every sample appears `transformations` times in the tensors.
@@ -64,29 +68,33 @@ pub fn entry<B: Clone + 'static>() -> MethodEntry<B> {
 /// The method.
 pub struct Prediction {
     config: Config,
+    name: &'static str,
+    task: usize,
+    classes: usize,
     head: Linear,
 }
 
 impl Prediction {
     fn new<B>(context: &BuildContext<B>) -> Result<Self> {
-        let config: Config = context.overrides.apply("transformation", &Config::for_dataset(&context.facts))?;
+        let config: Config = context.overrides.apply(context.name, &Config::for_dataset(&context.facts))?;
         config.validate()?;
-        let classes = context.facts.transformations;
-        if classes < 2 {
-            return Err(Error::config("this modality names no pretext transformations; choose another method"));
-        }
+        let named = context.tasks.iter().position(|task| task.name == context.name);
+        let task = named.unwrap_or(0);
+        let Some(&PretextTask { name, classes, .. }) = context.tasks.get(task) else {
+            return Err(Error::config("this modality names no pretext tasks; choose another method"));
+        };
         let head = Linear::new(&context.heads.pp("classifier"), context.encoder.dim(), classes)?;
-        Ok(Self { config, head })
+        Ok(Self { config, name, task, classes, head })
     }
 }
 
 impl<B: Clone + 'static> Method<B> for Prediction {
     fn name(&self) -> &'static str {
-        "transformation"
+        self.name
     }
 
     fn plan(&self) -> ViewPlan {
-        ViewPlan::Transformed
+        ViewPlan::Transformed { task: self.task, classes: self.classes }
     }
 
     fn loss(&mut self, encoder: &dyn Encoder<B>, views: &[B], step: &Step) -> Result<Loss> {
