@@ -12,7 +12,7 @@ use manabi_core::{
 };
 
 use crate::{
-    cli::{EmbedArgs, EvaluateArgs, FinetuneArgs, InspectArgs, PilotArgs, PredictArgs, PretrainArgs},
+    cli::{AnomalyArgs, EmbedArgs, EvaluateArgs, FinetuneArgs, InspectArgs, PilotArgs, PredictArgs, PretrainArgs},
     command::{self, Global},
 };
 
@@ -58,6 +58,8 @@ pub trait AnyModality: Sync {
     fn finetune(&self, args: &FinetuneArgs, global: Global) -> Result<()>;
     /// `manabi predict`.
     fn predict(&self, args: &PredictArgs, global: Global) -> Result<()>;
+    /// `manabi anomaly`.
+    fn anomaly(&self, args: &AnomalyArgs, global: Global) -> Result<()>;
     /// `manabi pilot`.
     fn pilot(&self, args: &PilotArgs, global: Global) -> Result<()>;
 }
@@ -118,6 +120,10 @@ impl<M: Modality> AnyModality for Of<M> {
 
     fn predict(&self, args: &PredictArgs, global: Global) -> Result<()> {
         command::predict::run::<M>(args, global)
+    }
+
+    fn anomaly(&self, args: &AnomalyArgs, global: Global) -> Result<()> {
+        command::anomaly::run::<M>(args, global)
     }
 
     fn pilot(&self, args: &PilotArgs, global: Global) -> Result<()> {

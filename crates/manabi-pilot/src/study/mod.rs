@@ -19,13 +19,17 @@ mod parts;
 mod plan;
 mod pretrain;
 mod recorder;
+mod regression;
 mod run;
 mod stopwatch;
+#[cfg(test)]
+mod toy;
 mod trainings;
 
-pub use anomaly::{AnomalyConfig, AnomalyReport, Masked, Run, ScoreRow, anomaly};
+pub use anomaly::{AnomalyConfig, AnomalyReport, Estimate, Masked, Run, ScoreRow, anomaly};
 pub use config::StudyConfig;
 pub use host::{page_faults, peak_memory};
 pub use labelled::Labelled;
 pub use parts::Parts;
+pub use regression::{RegressionReport, RegressionRow, regression};
 pub use run::{Start, evaluate, pilot};

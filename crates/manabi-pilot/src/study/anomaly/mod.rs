@@ -11,10 +11,7 @@ mod report;
 mod task;
 mod verdict;
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use candle_core::Tensor;
 use manabi_core::{
@@ -37,6 +34,7 @@ use self::{
 use super::{
     encoders::{build, embed, spread},
     parts::{Parts, groups_of},
+    stopwatch::Stopwatch,
 };
 
 /// Normal rows that are kept even if they do not fit the budget.
@@ -100,7 +98,11 @@ pub fn anomaly<M: Modality>(
     }
     if let Some(masked) = run.and_then(|run| run.masked.as_ref()) {
         say("scoring by masked prediction");
-        keep(study.masked(masked).map(|score| vec![score]), On::Run, &mut scores, &mut notes)?;
+        // A checkpoint that does not fit any more costs this score, not the others.
+        match study.masked(masked) {
+            Ok(score) => scores.push(score),
+            Err(error) => notes.push(format!("The score by masked prediction was left out: {error}.")),
+        }
     }
     task.notes.append(&mut notes);
     conclude::<M>(source, task, scores, run.is_some(), config)
@@ -150,9 +152,9 @@ fn fit_budget<M: Modality>(
     task: &mut Task,
 ) -> Result<()> {
     let some = spread(&task.normal, MEASURED);
-    let start = Instant::now();
+    let watch = Stopwatch::start(budget);
     embed(modality, source, encoder, &some)?;
-    let each = start.elapsed().as_secs_f64() / some.len().max(1) as f64 * passes as f64;
+    let each = watch.elapsed() / some.len().max(1) as f64 * passes as f64;
     let scored = if task.same { 0 } else { task.rows.len() };
     let fit = ((budget.as_secs_f64() / each.max(1e-9)) as usize).saturating_sub(scored).max(LEAST);
     if fit < task.normal.len() {
@@ -222,3 +224,6 @@ fn conclude<M: Modality>(
         scores: task.rows.iter().zip(&subject.scores).zip(flagged).map(row).collect(),
     })
 }
+
+#[cfg(test)]
+mod tests;

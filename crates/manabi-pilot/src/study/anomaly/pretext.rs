@@ -31,8 +31,14 @@ pub struct Masked<M: Modality> {
     pub method: MethodEntry<M::Batch>,
     /// Its settings.
     pub overrides: Overrides,
+    /// The seed that it was built with.
+    pub seed: u64,
+    /// Samples that it was trained on.
+    pub samples: usize,
     /// The parameters of encoder and heads, as in a checkpoint.
     pub parameters: BTreeMap<String, Tensor>,
+    /// What else the method keeps, as in a checkpoint.
+    pub state: BTreeMap<String, Tensor>,
 }
 
 /// The encoder with its decoder.
@@ -46,19 +52,21 @@ pub struct Pretext<'a, M: Modality> {
 impl<'a, M: Modality> Pretext<'a, M> {
     /// Builds both and loads their parameters.
     pub fn new(modality: &'a M, source: &'a dyn Source<M::Sample>, masked: &Masked<M>) -> Result<Self> {
-        let params = Params::new(0, &Device::Cpu);
+        let params = Params::new(masked.seed, &Device::Cpu);
         // The names of the trainer's store.
         let student = params.pp("encoder");
         let encoder = modality.encoder(&student)?;
         let facts = DatasetFacts {
-            samples: source.len(),
+            samples: masked.samples,
             classes: source.classes().len(),
             transformations: 0,
             batch: MASKS,
             steps: 1,
             dim: encoder.dim(),
         };
-        let method = (masked.method.build)(&BuildContext {
+        let mut method = (masked.method.build)(&BuildContext {
+            name: masked.method.name,
+            tasks: M::tasks(),
             heads: &params.pp("head"),
             encoder: encoder.as_ref(),
             student: &student,
@@ -67,6 +75,7 @@ impl<'a, M: Modality> Pretext<'a, M> {
             overrides: &masked.overrides,
         })?;
         params.load(&masked.parameters)?;
+        method.load_state(&masked.state)?;
         Ok(Self { modality, source, encoder, method })
     }
 

@@ -45,8 +45,7 @@ impl Task {
         }
         let class = normal_class(classes, normal)?;
         let name = classes.get(class as usize).cloned().unwrap_or_default();
-        let train: Vec<usize> =
-            parts.train.iter().copied().filter(|&row| records[row].label == Some(class)).collect();
+        let train: Vec<usize> = parts.train.iter().copied().filter(|&row| records[row].label == Some(class)).collect();
         let truth: Vec<bool> = parts.test.iter().map(|&row| records[row].label != Some(class)).collect();
         let mut notes = Vec::new();
         let anomalies = truth.iter().filter(|a| **a).count();
@@ -101,7 +100,8 @@ fn normal_class(classes: &[String], named: Option<&str>) -> Result<u32> {
             known()
         ))),
         (several, None) => {
-            let names: Vec<&str> = several.iter().filter_map(|&c| classes.get(c as usize)).map(String::as_str).collect();
+            let names: Vec<&str> =
+                several.iter().filter_map(|&c| classes.get(c as usize)).map(String::as_str).collect();
             Err(Error::data(format!("{} could all be the normal class; say which with --normal", names.join(", "))))
         }
     }
@@ -119,7 +119,14 @@ mod tests {
     use super::*;
 
     fn records(labels: &[Option<u32>]) -> Vec<Record> {
-        labels.iter().enumerate().map(|(i, &label)| Record { label, ..Record::new(i.to_string()) }).collect()
+        let record = |(i, &label): (usize, &Option<u32>)| Record {
+            id: i.to_string(),
+            label,
+            group: None,
+            split: None,
+            target: None,
+        };
+        labels.iter().enumerate().map(record).collect()
     }
 
     fn names(classes: &[&str]) -> Vec<String> {

@@ -84,14 +84,17 @@ pub fn measured(name: &str, area: &Estimate, contrasts: &[ScoreContrast]) -> Str
         (true, _) => "No pre-trained encoder was asked for (--run), so nothing is said about one.".to_string(),
         (_, []) => "Pre-training pays for finding anomalies here.".to_string(),
         (_, [first, ..]) => {
-            let (random, raw) = (not_better.iter().any(|b| b.starts_with("random/")), not_better.iter().any(|b| b.starts_with("raw/")));
+            let (random, raw) =
+                (not_better.iter().any(|b| b.starts_with("random/")), not_better.iter().any(|b| b.starts_with("raw/")));
             let what = match (random, raw) {
                 (true, true) => "an encoder that was never trained, and raw features, do",
                 (true, false) => "an encoder that was never trained does",
                 _ => "raw features do",
             };
             let cheaper = not_better.iter().find(|b| b.starts_with("raw/")).unwrap_or(first);
-            format!("That pre-training pays here is not shown: {what} as well for all that these rows say. The cheaper score is `--score {cheaper}`.")
+            format!(
+                "That pre-training pays here is not shown: {what} as well for all that these rows say. The cheaper score is `--score {cheaper}`."
+            )
         }
     };
     text
@@ -116,19 +119,32 @@ mod tests {
 
     #[test]
     fn pre_training_pays_only_where_it_beats_both() {
-        let text = measured("run/knn", &AREA, &[contrast("random/knn", 0.1, 0.02, 0.2), contrast("raw/pca", 0.2, 0.1, 0.3)]);
+        let text =
+            measured("run/knn", &AREA, &[contrast("random/knn", 0.1, 0.02, 0.2), contrast("raw/pca", 0.2, 0.1, 0.3)]);
         assert!(text.contains("Pre-training pays for finding anomalies here"), "{text}");
-        let text = measured("run/knn", &AREA, &[contrast("random/knn", 0.1, -0.02, 0.2), contrast("raw/pca", 0.2, 0.1, 0.3)]);
+        let text =
+            measured("run/knn", &AREA, &[contrast("random/knn", 0.1, -0.02, 0.2), contrast("raw/pca", 0.2, 0.1, 0.3)]);
         assert!(text.contains("never trained does as well") && text.contains("`--score random/knn`"), "{text}");
-        let text = measured("run/knn", &AREA, &[contrast("random/knn", 0.1, -0.02, 0.2), contrast("raw/pca", -0.2, -0.3, -0.1)]);
-        assert!(text.contains("worse") && text.contains("and raw features, do as well") && text.contains("`--score raw/pca`"), "{text}");
+        let text = measured(
+            "run/knn",
+            &AREA,
+            &[contrast("random/knn", 0.1, -0.02, 0.2), contrast("raw/pca", -0.2, -0.3, -0.1)],
+        );
+        assert!(
+            text.contains("worse")
+                && text.contains("and raw features, do as well")
+                && text.contains("`--score raw/pca`"),
+            "{text}"
+        );
     }
 
     #[test]
     fn chance_and_a_missing_run_are_said() {
         let text = measured("raw/knn", &Estimate { mean: 0.55, low: 0.45, high: 0.65 }, &[]);
         assert!(text.contains("not shown to be better than chance") && text.contains("--run"), "{text}");
-        assert!(unmeasured("raw/knn", 3, 40, "There are no labels").contains("flags 3 of 40 rows. There are no labels, so"));
+        assert!(
+            unmeasured("raw/knn", 3, 40, "There are no labels").contains("flags 3 of 40 rows. There are no labels, so")
+        );
     }
 
     #[test]
