@@ -103,7 +103,7 @@ mod tests {
     //     print(NN(n_neighbors=5, metric=m, algorithm="brute").fit(s.transform(a)).kneighbors(s.transform(q))[0].mean(1))
     #[test]
     fn distances_are_those_of_scikit_learn() {
-        let wave = |n: u32, f: fn(f64) -> f64, rate: f64| (0..n).map(|i| f(f64::from(i * i) * rate) as f32);
+        let wave = |n: u32, f: fn(f64) -> f64, rate: f64| (0..n).map(move |i| f(f64::from(i * i) * rate) as f32);
         let normal = Features::new(50, 4, wave(200, f64::sin, 0.37).collect()).unwrap();
         let rows = Features::new(3, 4, wave(12, f64::cos, 0.11).map(|x| 2.0 * x).collect()).unwrap();
         let figures = [[3.484278, 2.788434, 2.079840], [0.129648, 0.225623, 0.093216]];

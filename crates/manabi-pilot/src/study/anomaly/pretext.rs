@@ -92,7 +92,7 @@ impl<'a, M: Modality> Pretext<'a, M> {
         let batch = self.modality.collate(&views, &Device::Cpu)?;
         let batches = match self.method.plan() {
             ViewPlan::Views(kinds) => vec![batch; kinds.len()],
-            ViewPlan::Transformed => vec![batch],
+            ViewPlan::Transformed { .. } => vec![batch],
         };
         // A mask follows from seed, step, sample and place in the batch: all the same for every row.
         let step = Step { index: 0, total: 1, epoch: 0, seed: 0, samples: &[0; MASKS], labels: &[] };

@@ -1,6 +1,7 @@
 //! Areas against scikit-learn's figures and pair by pair, intervals against what they promise.
 
 use proptest::prelude::*;
+use rand::{Rng, SeedableRng};
 
 use super::*;
 
@@ -109,7 +110,7 @@ proptest! {
         let Ok(ranking) = Ranking::new(&truth, &scores) else { return Ok(()) };
         // Rows that stand there several times, written out.
         let all: Vec<(bool, f64)> = (0..rows.len()).flat_map(|i| vec![(truth[i], scores[i]); times[i] as usize]).collect();
-        let (a, n): (Vec<_>, Vec<_>) = all.iter().partition::<Vec<_>, _>(|r| r.0);
+        let (a, n): (Vec<(bool, f64)>, Vec<(bool, f64)>) = all.iter().copied().partition(|r| r.0);
         prop_assume!(!a.is_empty() && !n.is_empty());
         let win = |x: f64, y: f64| if x > y { 1.0 } else if x == y { 0.5 } else { 0.0 };
         let wins: f64 = a.iter().map(|x| n.iter().map(|y| win(x.1, y.1)).sum::<f64>()).sum();
