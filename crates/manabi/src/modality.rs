@@ -17,7 +17,7 @@ use manabi_pilot::{
 };
 
 use crate::{
-    cli::{EmbedArgs, EvaluateArgs, FinetuneArgs, InspectArgs, PilotArgs, PredictArgs, PretrainArgs},
+    cli::{AnomalyArgs, EmbedArgs, EvaluateArgs, FinetuneArgs, InspectArgs, PilotArgs, PredictArgs, PretrainArgs},
     command::{self, Global},
 };
 
@@ -63,6 +63,8 @@ pub trait AnyModality: Sync {
     fn finetune(&self, args: &FinetuneArgs, global: Global) -> Result<()>;
     /// `manabi predict`.
     fn predict(&self, args: &PredictArgs, global: Global) -> Result<()>;
+    /// `manabi anomaly`.
+    fn anomaly(&self, args: &AnomalyArgs, global: Global) -> Result<()>;
     /// `manabi pilot`.
     fn pilot(&self, args: &PilotArgs, global: Global) -> Result<()>;
     /// A study with the modality's default settings and without a word: what benchmarks run.
@@ -125,6 +127,10 @@ impl<M: Modality> AnyModality for Of<M> {
 
     fn predict(&self, args: &PredictArgs, global: Global) -> Result<()> {
         command::predict::run::<M>(args, global)
+    }
+
+    fn anomaly(&self, args: &AnomalyArgs, global: Global) -> Result<()> {
+        command::anomaly::run::<M>(args, global)
     }
 
     fn pilot(&self, args: &PilotArgs, global: Global) -> Result<()> {
