@@ -2,13 +2,18 @@
 //!
 //! Adding a modality is a new crate and one line in [`REGISTRY`].
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, path::Path};
 
 use anyhow::Result;
 use manabi_core::{
     data::DataSpec,
     method::{self, DatasetFacts},
     modality::Modality,
+    train::Quiet,
+};
+use manabi_pilot::{
+    report::Report,
+    study::{self, Start, StudyConfig},
 };
 
 use crate::{
@@ -62,6 +67,8 @@ pub trait AnyModality: Sync {
     fn anomaly(&self, args: &AnomalyArgs, global: Global) -> Result<()>;
     /// `manabi pilot`.
     fn pilot(&self, args: &PilotArgs, global: Global) -> Result<()>;
+    /// A study with the modality's default settings and without a word: what benchmarks run.
+    fn study(&self, data: &Path, config: StudyConfig) -> Result<Report>;
 }
 
 /// [`AnyModality`] for every [`Modality`].
@@ -128,5 +135,12 @@ impl<M: Modality> AnyModality for Of<M> {
 
     fn pilot(&self, args: &PilotArgs, global: Global) -> Result<()> {
         command::pilot::run::<M>(args, global)
+    }
+
+    fn study(&self, data: &Path, config: StudyConfig) -> Result<Report> {
+        let settings = M::Config::default();
+        let source = M::open(&DataSpec::new(data), &settings)?;
+        let start = Start::<M> { settings, source: source.as_ref(), config, signals: None, encoder: "default".into() };
+        Ok(study::pilot(&start, &mut Quiet, &mut |_| {})?)
     }
 }
