@@ -44,6 +44,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Evaluate(args) => command::resolve::modality(&args.data)?.evaluate(args, global),
         Command::Finetune(args) => command::resolve::modality(&args.data)?.finetune(args, global),
         Command::Predict(args) => command::resolve::modality(&args.data)?.predict(args, global),
+        Command::Anomaly(args) => command::resolve::modality(&args.data)?.anomaly(args, global),
         Command::Pilot(args) => command::pilot::modality(args)?.pilot(args, global),
     }
 }
