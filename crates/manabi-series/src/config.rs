@@ -171,7 +171,7 @@ impl SeriesConfig {
                 return fail(format!("{name} must be finite, and std not below 0, in every channel"));
             }
         }
-        if !(self.life_cap > 0.0) {
+        if self.life_cap.is_nan() || self.life_cap <= 0.0 {
             return fail(format!("life_cap = {} is not above 0", self.life_cap));
         }
         if self.memory == 0 {

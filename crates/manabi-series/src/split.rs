@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn flags_make_two_classes() {
-        let flagged = |id: &str| Recording { label: None, flagged: Some(vec![3..9]), ..recording(id, "") };
+        let flagged = |id: &str| Recording { label: None, flagged: Some(vec![3..9, 11..12]), ..recording(id, "") };
         assert_eq!(classes(&flagged("1"), &[]), FLAGS);
         let (sections, _) = cut(&[flagged("1"), flagged("2")], &SeriesConfig::default());
         assert_eq!(sections[1][0].group.as_deref(), Some("2"));

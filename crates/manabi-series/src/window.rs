@@ -154,7 +154,8 @@ mod tests {
             (0..10).map(|i| Recording { label: Some("x".into()), ..recording(90 + i) }).collect();
         keep_short(&mut recordings, &SeriesConfig::default());
         assert!(recordings.iter().all(|r| r.whole));
-        assert_eq!(cut(&recordings[3], 0..93, Plan { window: 16, stride: 16 }, &mut Cuts::default()), [0..93]);
+        let windows = cut(&recordings[3], 0..93, Plan { window: 16, stride: 16 }, &mut Cuts::default());
+        assert_eq!((windows.len(), windows[0].end), (1, 93));
     }
 
     #[test]
@@ -173,7 +174,7 @@ mod tests {
         let of =
             |end_only| cut(&Recording { life: life(end_only), ..recording(12) }, 0..12, plan, &mut Cuts::default());
         assert_eq!(of(false), [2..6, 5..9, 8..12]);
-        assert_eq!(of(true), [8..12]);
+        assert_eq!(of(true), of(false)[2..]);
     }
 
     proptest! {
