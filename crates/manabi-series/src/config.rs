@@ -78,7 +78,8 @@ pub enum Fill {
 #[serde(deny_unknown_fields, default)]
 pub struct SeriesConfig {
     /// Steps of a window. If not given 1024 where sampling is fast (100 a second or more, or 20 000 rows without time
-    /// stamps), 30 for C-MAPSS as in its literature, else 128; at most half of the median recording.
+    /// stamps), 30 for C-MAPSS as in its literature, else 128; at most half of the median
+    /// recording, or an eighth where the split is by position.
     pub window: Option<usize>,
     /// Steps from one window to the next: the window itself, so that none overlap; 1 for C-MAPSS.
     pub stride: Option<usize>,
@@ -170,7 +171,7 @@ impl SeriesConfig {
                 return fail(format!("{name} must be finite, and std not below 0, in every channel"));
             }
         }
-        if !(self.life_cap > 0.0) {
+        if self.life_cap.is_nan() || self.life_cap <= 0.0 {
             return fail(format!("life_cap = {} is not above 0", self.life_cap));
         }
         if self.memory == 0 {

@@ -45,11 +45,21 @@ pub fn kind(path: &Path) -> Option<Kind> {
         return None;
     }
     if manifest::is_manifest(path)
+        && may_name_files(path)
         && let Ok(rows) = manifest::read(path, "path")
     {
         return rows.iter().any(|r| is_named(Path::new(&r.content))).then_some(Kind::Manifest);
     }
     is_series(path).then_some(Kind::File)
+}
+
+/// False for a table whose header has no column `path`: it may be far too long to be read as a list of files.
+fn may_name_files(path: &Path) -> bool {
+    if format_of(path) != Some(Format::Table) {
+        return true;
+    }
+    let names = dialect::head_of(path).ok().and_then(|head| head.dialect.header);
+    names.is_some_and(|names| names.iter().any(|n| n.trim().eq_ignore_ascii_case("path")))
 }
 
 /// True if the modality can read what lies at `path`.

@@ -9,7 +9,7 @@ use manabi_core::{
 
 use crate::{
     channels,
-    config::SeriesConfig,
+    config::{SeriesConfig, SplitRule},
     detect::{Kind, kind},
     read::{self, EXTENSIONS, is_beside, nab::Anomalies, wide},
     recording::Catalogue,
@@ -29,8 +29,11 @@ pub fn open(spec: &DataSpec, config: &SeriesConfig) -> Result<Box<dyn Source<Ser
     let columns = channels::common(&mut catalogue)?;
     let mut notes: Vec<String> = Vec::new();
     let by_recording = apply_to_recordings(spec, &mut catalogue, &mut notes)?;
-    let plan = window::plan(&mut catalogue.recordings, config);
-    let (sections, remark) = split::sections(&catalogue.recordings, &catalogue.words, plan, config)?;
+    window::keep_short(&mut catalogue.recordings, config);
+    let rule = split::rule(&catalogue.recordings, &catalogue.words, config)?;
+    let least = if rule == SplitRule::Position { window::PARTS } else { window::FEW };
+    let plan = window::plan(&catalogue.recordings, config, least);
+    let (sections, remark) = split::sections(&catalogue.recordings, &catalogue.words, plan, rule)?;
     let (mut listing, owners, cuts) = source::list(&catalogue, &sections, plan)?;
     listing.skipped = std::mem::take(&mut catalogue.skipped);
     if listing.entries.is_empty() {

@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn one_flagged_row_makes_a_window_anomalous() {
-        let r = Recording { flagged: Some(vec![9..10]), ..recording(30) };
+        let r = Recording { flagged: Some(vec![9..10, 25..26]), ..recording(30) };
         let labels = [0..9, 9..18, 0..10, 10..20].map(|rows| label(&r, &[], &rows).unwrap());
         assert_eq!(labels, ["normal", "anomaly", "anomaly", "normal"]);
     }

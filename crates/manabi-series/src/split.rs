@@ -33,40 +33,41 @@ pub struct Section {
     pub group: Option<String>,
 }
 
-/// The sections of every recording, and a remark on how they came about.
-pub fn sections(
-    recordings: &[Recording],
-    words: &[String],
-    plan: Plan,
-    config: &SeriesConfig,
-) -> Result<(Vec<Vec<Section>>, Option<String>)> {
-    let whole = |r: &Recording, group: Option<String>| vec![Section { rows: 0..r.rows, split: r.split, group }];
+/// What separates the sides of these recordings: the rule that was asked for, or the one that fits them.
+pub fn rule(recordings: &[Recording], words: &[String], config: &SeriesConfig) -> Result<SplitRule> {
     let official = recordings.iter().any(|r| r.split.is_some());
-    let rule = match config.split {
+    Ok(match config.split {
         SplitRule::Official if !official => {
             return Err(Error::config(
                 "split = \"official\", but the data has none: no TRAIN and TEST files, folders or split column",
             ));
         }
-        SplitRule::Official => SplitRule::Official,
         SplitRule::Auto if official => SplitRule::Official,
         SplitRule::Auto if recordings.iter().all(|r| r.whole) => SplitRule::Recording,
         SplitRule::Auto if config.label == LabelRule::Kind => SplitRule::Recording,
         SplitRule::Auto if single(recordings, words).is_empty() => SplitRule::Recording,
         SplitRule::Auto => SplitRule::Position,
         chosen => chosen,
-    };
+    })
+}
+
+/// The sections of every recording, and a remark on how they came about.
+pub fn sections(
+    recordings: &[Recording],
+    words: &[String],
+    plan: Plan,
+    rule: SplitRule,
+) -> Result<(Vec<Vec<Section>>, Option<String>)> {
     if rule == SplitRule::Position {
-        return Ok((
-            recordings.iter().map(|r| by_position(r, plan)).collect(),
-            Some(position_remark(recordings, words)),
-        ));
+        let remark = position_remark(recordings, words, plan);
+        return Ok((recordings.iter().map(|r| by_position(r, plan)).collect(), Some(remark)));
     }
     if rule == SplitRule::Recording && recordings.iter().any(|r| !r.whole) {
         return by_recording(recordings, words, plan);
     }
     // Official, or every recording is a row: groups are those that are named.
-    Ok((recordings.iter().map(|r| whole(r, r.group.clone())).collect(), None))
+    let whole = |r: &Recording| vec![Section { rows: 0..r.rows, split: r.split, group: r.group.clone() }];
+    Ok((recordings.iter().map(whole).collect(), None))
 }
 
 /// The classes that occur in a recording.
@@ -116,16 +117,22 @@ fn by_position(recording: &Recording, plan: Plan) -> Vec<Section> {
     vec![side(0..end, Split::Train), side(from..recording.rows, Split::Test)]
 }
 
-fn position_remark(recordings: &[Recording], words: &[String]) -> String {
+fn position_remark(recordings: &[Recording], words: &[String], plan: Plan) -> String {
     let single = single(recordings, words);
     let why = match single.first() {
         Some(class) if !class.is_empty() => format!("class \"{class}\" has one recording only, so the"),
         _ => "the".into(),
     };
+    let short = recordings.iter().filter(|r| !r.whole).map(|r| by_position(r, plan));
+    let short = short.filter(|s| s.last().is_some_and(|s| s.rows.end - s.rows.start < plan.window as u64)).count();
+    let untested = match short {
+        0 => String::new(),
+        _ => format!(". {short} recordings are too short to be tested on; set a smaller window"),
+    };
     format!(
         "{why} split is by position: the first 70 % of each recording train, the last 30 % test, one window between them \
          left out. The same machine stands on both sides, which flatters the figures; recordings of further machines, named \
-         in a group column, would give honest ones"
+         in a group column, would give honest ones{untested}"
     )
 }
 
@@ -187,7 +194,7 @@ mod tests {
     }
 
     fn cut(recordings: &[Recording], config: &SeriesConfig) -> (Vec<Vec<Section>>, Option<String>) {
-        sections(recordings, &[], PLAN, config).unwrap()
+        sections(recordings, &[], PLAN, rule(recordings, &[], config).unwrap()).unwrap()
     }
 
     #[test]
@@ -215,9 +222,7 @@ mod tests {
         let (sections, _) = cut(&[train], &SeriesConfig::default());
         assert_eq!(sections[0], [Section { rows: 0..100, split: Some(Split::Train), group: None }]);
         let official = SeriesConfig { split: SplitRule::Official, ..SeriesConfig::default() };
-        assert!(
-            super::sections(&[recording("1", "a")], &[], PLAN, &official).unwrap_err().to_string().contains("official")
-        );
+        assert!(rule(&[recording("1", "a")], &[], &official).unwrap_err().to_string().contains("official"));
     }
 
     #[test]
@@ -229,13 +234,13 @@ mod tests {
         let block = |rows, group: &str| Section { rows, split: None, group: Some(group.into()) };
         assert_eq!(sections[2], [block(0..50, "14"), block(60..100, "7")]);
         assert!(remark.unwrap().contains("2 blocks"));
-        let strict = SeriesConfig { split: SplitRule::Recording, ..SeriesConfig::default() };
-        assert!(super::sections(&[recording("1", "a"), recording("2", "b")], &[], PLAN, &strict).is_err());
+        let alone = [recording("1", "a"), recording("2", "b")];
+        assert!(super::sections(&alone, &[], PLAN, SplitRule::Recording).is_err());
     }
 
     #[test]
     fn flags_make_two_classes() {
-        let flagged = |id: &str| Recording { label: None, flagged: Some(vec![3..9]), ..recording(id, "") };
+        let flagged = |id: &str| Recording { label: None, flagged: Some(vec![3..9, 11..12]), ..recording(id, "") };
         assert_eq!(classes(&flagged("1"), &[]), FLAGS);
         let (sections, _) = cut(&[flagged("1"), flagged("2")], &SeriesConfig::default());
         assert_eq!(sections[1][0].group.as_deref(), Some("2"));

@@ -12,6 +12,10 @@ const SLOW: usize = 128;
 const SHORT: u64 = 512;
 /// So many recordings at least, or they are cut all the same.
 const MANY: usize = 8;
+/// At least so many windows of the median recording, where recordings are kept whole.
+pub const FEW: u64 = 2;
+/// The same where each is split by position: 70 % of it, a gap of one window, and what is left of the last 30 %.
+pub const PARTS: u64 = 8;
 /// A piece shorter than a window is padded if it has at least this share of it, and left out otherwise.
 const LEAST_SHARE: u64 = 4;
 
@@ -33,9 +37,8 @@ pub struct Cuts {
     pub left_out: u64,
 }
 
-/// The plan for `recordings`: what the settings say, else what fits the data. Recordings that are short and of one label
-/// each become rows as they are.
-pub fn plan(recordings: &mut [Recording], config: &SeriesConfig) -> Plan {
+/// Recordings that are short, many and of one label each become rows as they are.
+pub fn keep_short(recordings: &mut [Recording], config: &SeriesConfig) {
     let one_label = |r: &Recording| r.whole || (r.runs.is_empty() && r.flagged.is_none() && r.life.is_none());
     let short = |r: &Recording| r.whole || (r.rows <= SHORT && r.breaks.is_empty() && r.target_column.is_none());
     let labelled = recordings.iter().any(|r| r.label.is_some() || r.target.is_some());
@@ -46,6 +49,11 @@ pub fn plan(recordings: &mut [Recording], config: &SeriesConfig) -> Plan {
     {
         recordings.iter_mut().for_each(|r| r.whole = true);
     }
+}
+
+/// The plan for `recordings`: what the settings say, else what fits the data: at least `least` windows of the median
+/// recording.
+pub fn plan(recordings: &[Recording], config: &SeriesConfig, least: u64) -> Plan {
     let mut rows: Vec<u64> = recordings.iter().filter(|r| !r.whole).map(|r| r.rows).collect();
     rows.sort_unstable();
     let median = rows.get(rows.len() / 2).copied().unwrap_or(0);
@@ -55,9 +63,8 @@ pub fn plan(recordings: &mut [Recording], config: &SeriesConfig) -> Plan {
             return cmapss::WINDOW;
         }
         let wanted = if is_fast(recordings, median) { FAST } else { SLOW };
-        // At least two windows of the median recording, so that a split by position has two sides.
-        let half = usize::try_from(median / 2).unwrap_or(usize::MAX).max(1);
-        wanted.min(1 << half.ilog2()).max(16)
+        let most = usize::try_from(median / least.max(1)).unwrap_or(usize::MAX).max(1);
+        wanted.min(1 << most.ilog2()).max(16)
     });
     let stride = config.stride.unwrap_or(if engines && config.window.is_none() { 1 } else { window });
     Plan { window, stride }
@@ -120,7 +127,7 @@ mod tests {
     }
 
     fn planned(recordings: &[Recording]) -> Plan {
-        plan(&mut recordings.to_vec(), &SeriesConfig::default())
+        plan(recordings, &SeriesConfig::default(), 2)
     }
 
     #[test]
@@ -133,20 +140,22 @@ mod tests {
         assert_eq!(planned(&[recording(120_000)]).window, 1024);
         assert_eq!(planned(&[timed(1.0, 120_000)]).window, 128);
         assert_eq!(planned(&[timed(1.0, 200)]).window, 64);
+        assert_eq!(plan(&[timed(1.0, 200)], &SeriesConfig::default(), 8).window, 16);
         assert_eq!(planned(&[recording(9)]).window, 16);
         let life = Some(Life { last: 0.0, cap: 125.0, end_only: false });
         assert_eq!(planned(&[Recording { life, ..recording(200) }]), Plan { window: 30, stride: 1 });
         let config = SeriesConfig { window: Some(50), stride: Some(10), ..SeriesConfig::default() };
-        assert_eq!(plan(&mut [recording(9)], &config), Plan { window: 50, stride: 10 });
+        assert_eq!(plan(&[recording(9)], &config, 2), Plan { window: 50, stride: 10 });
     }
 
     #[test]
     fn many_short_labelled_recordings_are_rows_as_they_are() {
         let mut recordings: Vec<Recording> =
             (0..10).map(|i| Recording { label: Some("x".into()), ..recording(90 + i) }).collect();
-        plan(&mut recordings, &SeriesConfig::default());
+        keep_short(&mut recordings, &SeriesConfig::default());
         assert!(recordings.iter().all(|r| r.whole));
-        assert_eq!(cut(&recordings[3], 0..93, Plan { window: 16, stride: 16 }, &mut Cuts::default()), [0..93]);
+        let windows = cut(&recordings[3], 0..93, Plan { window: 16, stride: 16 }, &mut Cuts::default());
+        assert_eq!((windows.len(), windows[0].end), (1, 93));
     }
 
     #[test]
@@ -165,7 +174,7 @@ mod tests {
         let of =
             |end_only| cut(&Recording { life: life(end_only), ..recording(12) }, 0..12, plan, &mut Cuts::default());
         assert_eq!(of(false), [2..6, 5..9, 8..12]);
-        assert_eq!(of(true), [8..12]);
+        assert_eq!(of(true), of(false)[2..]);
     }
 
     proptest! {

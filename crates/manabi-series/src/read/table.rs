@@ -141,7 +141,7 @@ mod tests {
 
     use super::*;
 
-    fn table<'a>(text: &'a str, separator: Separator) -> Table<&'a [u8]> {
+    fn table(text: &str, separator: Separator) -> Table<&[u8]> {
         let dialect = Dialect { separator, header: None, comma: false };
         Table::new(text.as_bytes(), dialect).unwrap()
     }
