@@ -47,19 +47,22 @@ pub fn run(name: Option<&str>, json: bool) -> Result<()> {
         }
         return Ok(());
     }
-    let everywhere = |modalities: &[&str]| match modalities.len() == REGISTRY.len() {
-        true => "all".to_string(),
-        false => modalities.join(", "),
-    };
-    let mut list = table(&["method", "for", "family", "what it does", "paper"]);
-    for Listed { facts, modalities } in &listed {
-        list.add_row([facts.name, &everywhere(modalities), facts.family, facts.summary, facts.paper]);
+    let mut families: Vec<&str> = listed.iter().map(|l| l.facts.family).collect();
+    families.sort_unstable();
+    families.dedup();
+    for family in families {
+        let mut list = table(&[family, "for", "what it does"]);
+        for Listed { facts, modalities } in listed.iter().filter(|l| l.facts.family == family) {
+            let everywhere = modalities.len() == REGISTRY.len();
+            let modalities = if everywhere { "all".to_string() } else { modalities.join(", ") };
+            list.add_row([facts.name, &modalities, facts.summary]);
+        }
+        println!("{list}\n");
     }
-    println!("{list}");
     for modality in REGISTRY {
         println!("Encoders for {}: {}", modality.name(), modality.encoders().join(", "));
     }
-    println!("manabi methods NAME shows a method's settings.");
+    println!("manabi methods NAME shows a method's paper and settings.");
     Ok(())
 }
 
