@@ -108,12 +108,9 @@ fn print(report: &AnomalyReport) {
     let class = report.normal.as_ref().map_or(String::new(), |class| format!(" of class {class}"));
     let events = report.rows.iter().find_map(|row| Some(row.quality.as_ref()?.event_count)).unwrap_or_default();
     let anomalies = report.anomalies.map_or(String::new(), |n| format!(", {n} of them anomalies in {events} events"));
-    println!(
-        "fitted on {} normal rows{class}; scored {} rows{anomalies}\n\n{}\n",
-        report.normal_rows,
-        report.scored_rows,
-        rows(report)
-    );
+    let counted =
+        format!("fitted on {} normal rows{class}; scored {} rows{anomalies}", report.normal_rows, report.scored_rows);
+    println!("{}\n\n{}\n", wrap(&counted, COLUMNS, 2), rows(report));
     for note in &report.notes {
         println!("{}", wrap(&format!("note: {note}"), COLUMNS, 2));
     }

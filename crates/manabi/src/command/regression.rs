@@ -38,7 +38,7 @@ pub fn run<M: Modality>(
 /// The rows as a table.
 fn rows(report: &RegressionReport) -> comfy_table::Table {
     let scored = report.rows.iter().any(|row| row.nasa_score.is_some());
-    let mut header = vec![report.unit.as_str(), "labels", "features", "RMSE", "95 % interval", "MAE", "R²", "draws"];
+    let mut header = vec![report.unit.as_str(), "labels", "features", "RMSE", "95 %", "MAE", "R²", "draws"];
     if scored {
         header.push("PHM08");
     }
@@ -54,7 +54,7 @@ fn rows(report: &RegressionReport) -> comfy_table::Table {
             row.labels.to_string(),
             name,
             number(row.rmse.mean),
-            format!("{} – {}", number(row.rmse.low), number(row.rmse.high)),
+            format!("{}–{}", number(row.rmse.low), number(row.rmse.high)),
             number(row.mae),
             row.r2.map_or("–".into(), |r2| format!("{r2:.3}")),
             row.draws.to_string(),

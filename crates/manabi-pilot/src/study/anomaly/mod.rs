@@ -8,6 +8,7 @@ mod detectors;
 mod figures;
 mod pretext;
 mod report;
+mod sequence;
 mod task;
 mod verdict;
 
@@ -29,11 +30,12 @@ use self::{
     detectors::{On, Scored, Shown, scored},
     figures::Truth,
     pretext::{MASKS, Pretext},
+    sequence::sequences,
     task::Task,
 };
 use super::{
     encoders::{build, embed, spread},
-    parts::{Parts, groups_of},
+    parts::Parts,
     stopwatch::Stopwatch,
 };
 
@@ -85,7 +87,7 @@ pub fn anomaly<M: Modality>(
         let masks = if run.is_some_and(|run| run.masked.is_some()) { MASKS } else { 0 };
         fit_budget(modality, source, encoder, 1 + usize::from(run.is_some()) + masks, budget, &mut task)?;
     }
-    let study = Study { modality, source, task: &task, groups: groups_of(source.records(), &task.normal), config };
+    let study = Study { modality, source, task: &task, groups: sequences(source.records(), &task.normal), config };
     let (mut scores, mut notes) = (Vec::new(), Vec::new());
     say("scoring raw features");
     keep(study.on(On::Raw, &|rows| eval::raw(modality, source, rows)), On::Raw, &mut scores, &mut notes)?;
@@ -185,7 +187,7 @@ fn conclude<M: Modality>(
         let notes = task.notes.join(" ");
         return Err(Error::data(format!("there is no score \"{wanted}\"; known: {}. {notes}", names.join(", "))));
     };
-    let groups = groups_of(source.records(), &task.rows);
+    let groups = sequences(source.records(), &task.rows);
     let truth =
         task.truth.as_deref().map(|anomalous| Truth { anomalous, groups: groups.as_deref(), seed: config.seed });
     let rows = figures::rows(&scores, truth.as_ref())?;

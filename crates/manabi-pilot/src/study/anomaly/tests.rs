@@ -15,7 +15,7 @@ use crate::study::toy::{Points, Toy, WIDTH, record};
 fn points(label: impl Fn(usize) -> Option<u32>, far: f32) -> Points {
     let value = |row: usize, i: usize| ((row * WIDTH + i) as f32 * 12.9898).sin();
     let point = |row: usize| {
-        let odd = if row % 5 == 0 { far } else { 0.0 };
+        let odd = if row.is_multiple_of(5) { far } else { 0.0 };
         Arc::new((0..WIDTH).map(|i| value(row, i) + if i == 0 { odd } else { 0.0 }).collect())
     };
     Points {
@@ -26,7 +26,7 @@ fn points(label: impl Fn(usize) -> Option<u32>, far: f32) -> Points {
 }
 
 fn labelled(row: usize) -> Option<u32> {
-    Some(u32::from(row % 5 != 0))
+    Some(u32::from(!row.is_multiple_of(5)))
 }
 
 fn config() -> AnomalyConfig {

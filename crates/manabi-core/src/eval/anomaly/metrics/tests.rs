@@ -57,7 +57,10 @@ fn the_interval_of_an_auroc_is_about_that_of_hanley_and_mcneil() {
 #[test]
 fn copies_of_rows_in_one_group_do_not_narrow_the_interval() {
     let times = |n: usize| -> (Vec<bool>, Vec<f64>, Vec<u64>) {
-        let row = |i: usize| (i / n % 3 == 0, ((i / n * 37) % 101) as f64 + if i / n % 3 == 0 { 20.0 } else { 0.0 });
+        let row = |i: usize| {
+            let odd = (i / n).is_multiple_of(3);
+            (odd, ((i / n * 37) % 101) as f64 + if odd { 20.0 } else { 0.0 })
+        };
         (
             (0..60 * n).map(|i| row(i).0).collect(),
             (0..60 * n).map(|i| row(i).1).collect(),
