@@ -10,6 +10,7 @@ use manabi_core::{Error, Result};
 
 use crate::clip::{Facts, Wave};
 
+mod clock;
 pub mod compressed;
 pub mod resample;
 mod samples;
