@@ -1,0 +1,261 @@
+//! SimMTM: Dong et al., *SimMTM: A Simple Pre-Training Framework for Masked Time-Series Modeling*, arXiv:2302.00861.
+//!
+//! Of each series several copies are masked, each in other runs of tokens. `s` are the projected, pooled tokens of the
+//! `M = (P + 1) N` series and copies, `R = cos(s, s)`. A series is rebuilt not from its own tokens but from those of all
+//! others, weighted by how alike they are:
+//! `ẑ_i = Σ_{j ≠ i} softmax_j(R_ij / τ) z_j`, `ℓ_R = mean ‖W ẑ_i − x_i‖²`; the weights are held to the copies of the
+//! same series by `ℓ_C = mean_i Σ_{p of the same series} −log softmax_{j ≠ i}(R_ij / τ)[p]`.
+//! `ℓ = Σ_k ℓ_k / 2u_k² + log(1 + u_k²)` with learnt `u` (Kendall et al., arXiv:1705.07115), as the authors' program.
+//!
+//! Shapes: tokens `(M, T, D)`, targets `(N, T, C)`. Cost: `P + 1` forward and backward passes, and `N·M·T·D`
+//! multiply-adds of the weighted sums.
+//!
+//! Defaults: share 0.5 in runs of 3 tokens on average, 3 copies, temperature 0.2, the authors'. Works with every encoder
+//! of tokens: time stamps (dilated), frames (resnet1d), patches.
+
+use candle_core::{D, DType, Device, Tensor};
+use manabi_core::{
+    Error, Result,
+    encoder::{Encoder, Mask, Targets},
+    method::{BuildContext, DatasetFacts, Family, Loss, Method, MethodEntry, Step, TrainDefaults, ViewPlan},
+    modality::ViewKind,
+    nn::{Init, Linear, Mlp, MlpConfig, Role},
+    rng::{Key, Purpose, Rng},
+};
+use manabi_kernels::{
+    activation::{log_softmax_last, softmax_last},
+    matmul::matmul,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::batch::SeriesBatch;
+
+/// What is added to the similarity of a row with itself: it then has no part in any sum.
+const HIDDEN: f64 = -1e30;
+
+/// Settings of SimMTM.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Share of tokens that is hidden in a copy.
+    pub ratio: f64,
+    /// Hidden tokens in a run, on average.
+    pub run: f64,
+    /// Masked copies `P` of each series.
+    pub copies: usize,
+    /// Temperature `τ` of the weights.
+    pub temperature: f64,
+    /// Hidden width of the projector.
+    pub hidden: usize,
+    /// Width of what is compared.
+    pub projection: usize,
+}
+
+impl Config {
+    /// Defaults for such a dataset.
+    pub fn for_dataset(_facts: &DatasetFacts) -> Self {
+        Self { ratio: 0.5, run: 3.0, copies: 3, temperature: 0.2, hidden: 256, projection: 128 }
+    }
+
+    /// Says what cannot work.
+    pub fn validate(&self) -> Result<()> {
+        if !(self.ratio > 0.0 && self.ratio < 1.0) || self.run < 1.0 || self.copies == 0 || self.temperature <= 0.0 {
+            return Err(Error::config(format!(
+                "SimMTM needs a ratio between 0 and 1, runs of 1 or more, 1 or more copies and a temperature above 0, not \
+                 {}, {}, {} and {}",
+                self.ratio, self.run, self.copies, self.temperature
+            )));
+        }
+        if self.hidden == 0 || self.projection == 0 {
+            return Err(Error::config("SimMTM's projector needs widths above 0"));
+        }
+        Ok(())
+    }
+}
+
+/// The list's entry.
+pub fn entry() -> MethodEntry<SeriesBatch> {
+    MethodEntry {
+        name: "simmtm",
+        aliases: &[],
+        family: Family::Masked,
+        paper: "Dong et al. 2023, arXiv:2302.00861",
+        summary: "rebuild a series from masked copies and neighbours, weighted by likeness",
+        build: |context| Ok(Box::new(SimMtm::new(context)?)),
+        defaults: |facts| {
+            let defaults = TrainDefaults::contrastive(1e-3, facts.samples);
+            TrainDefaults { batch: defaults.batch.min(64), ..defaults }
+        },
+        settings: |facts| super::table(&Config::for_dataset(facts)),
+    }
+}
+
+/// The method.
+pub struct SimMtm {
+    config: Config,
+    projector: Mlp,
+    decoder: Linear,
+    uncertainty: Tensor,
+}
+
+impl SimMtm {
+    fn new(context: &BuildContext<SeriesBatch>) -> Result<Self> {
+        let config: Config = context.overrides.apply("simmtm", &Config::for_dataset(&context.facts))?;
+        config.validate()?;
+        let tokens = super::tokens("SimMTM", context.encoder)?;
+        let (heads, dim) = (context.heads, context.encoder.dim());
+        let widths = vec![dim, config.hidden, config.projection];
+        Ok(Self {
+            projector: Mlp::new(&heads.pp("projector"), &MlpConfig { widths, last_norm: false })?,
+            decoder: Linear::new(&heads.pp("decoder"), dim, tokens.target_dim())?,
+            uncertainty: heads.get("uncertainty", 2, Init::Constant(1.0), Role::NoDecay)?,
+            config,
+        })
+    }
+
+    /// `ℓ / 2u² + log(1 + u²)`.
+    fn weighed(&self, loss: &Tensor, which: usize) -> Result<Tensor> {
+        let square = self.uncertainty.narrow(0, which, 1)?.sqr()?.squeeze(0)?;
+        Ok(((loss / (&square * 2.0)?)? + (square + 1.0)?.log()?)?)
+    }
+}
+
+/// Masks `(M, T)`: none for the first `rows` rows, then runs for each copy.
+fn masks(config: &Config, step: &Step, rows: usize, t: usize, device: &Device) -> Result<Tensor> {
+    let mut marks = vec![0f32; rows * (config.copies + 1) * t];
+    for (i, marks) in marks.chunks_mut(t).enumerate().skip(rows) {
+        let (row, copy) = (i % rows, i / rows);
+        let sample = step.samples.get(row).copied().unwrap_or(row);
+        let key = Key::new(step.seed, Purpose::Mask).epoch(step.index).sample(sample as u64);
+        runs(&mut key.view((row * (config.copies + 1) + copy) as u32).rng(), config, marks);
+    }
+    Ok(Tensor::from_vec(marks, (rows * (config.copies + 1), t), device)?)
+}
+
+/// Hides runs whose lengths have a geometric distribution, as have those of what is seen (Zerveas et al.,
+/// arXiv:2010.02803). At least one token is hidden and one is seen.
+fn runs(rng: &mut Rng, config: &Config, marks: &mut [f32]) {
+    let (leave_hidden, seen) = (1.0 / config.run, config.run * (1.0 - config.ratio) / config.ratio);
+    let leave_seen = 1.0 / seen.max(1.0);
+    let mut hidden = rng.chance(config.ratio as f32);
+    for mark in marks.iter_mut() {
+        *mark = if hidden { 1.0 } else { 0.0 };
+        let leave = if hidden { leave_hidden } else { leave_seen };
+        hidden ^= rng.chance(leave as f32);
+    }
+    let all_alike = marks.windows(2).all(|pair| pair[0] == pair[1]);
+    if all_alike && marks.len() > 1 {
+        let at = rng.below(marks.len());
+        marks[at] = 1.0 - marks[at];
+    }
+}
+
+/// `R / τ` of rows `(M, P)`, nothing to itself: `(M, M)`.
+fn similarities(s: &Tensor, temperature: f64) -> Result<Tensor> {
+    let unit = super::unit_rows(s)?;
+    let own = (Tensor::eye(s.dim(0)?, DType::F32, s.device())? * HIDDEN)?;
+    Ok((matmul(&unit, &unit.t()?)?.affine(1.0 / temperature, 0.0)? + own)?)
+}
+
+/// `mean_i Σ_{p of the same series} −log softmax_j(r_ij)[p]`; row `i` of `r (M, M)` is of series `i mod rows`.
+fn constraint(r: &Tensor, rows: usize) -> Result<Tensor> {
+    let m = r.dim(0)?;
+    let pick = |at: usize| if at / m != at % m && at / m % rows == at % m % rows { 1f32 } else { 0.0 };
+    let same = Tensor::from_vec((0..m * m).map(pick).collect::<Vec<_>>(), (m, m), r.device())?;
+    Ok((log_softmax_last(r)? * same)?.sum_all()?.affine(-1.0 / m as f64, 0.0)?)
+}
+
+impl Method<SeriesBatch> for SimMtm {
+    fn name(&self) -> &'static str {
+        "simmtm"
+    }
+
+    fn plan(&self) -> ViewPlan {
+        ViewPlan::Views(vec![ViewKind::Weak])
+    }
+
+    fn loss(&mut self, encoder: &dyn Encoder<SeriesBatch>, views: &[SeriesBatch], step: &Step) -> Result<Loss> {
+        let [batch] = super::views("SimMTM", views)?;
+        let tokens = super::tokens("SimMTM", encoder)?;
+        let (n, ..) = batch.dims()?;
+        let t = tokens.token_count(batch)?;
+        let Targets::Continuous(targets) = tokens.targets(batch)? else {
+            return Err(Error::config("SimMTM rebuilds numbers; this encoder's targets are classes"));
+        };
+        let copies = SeriesBatch::concat(&vec![batch.clone(); self.config.copies + 1])?;
+        let mask = Mask { masked: masks(&self.config, step, n, t, batch.values.device())? };
+        let z = tokens.masked_tokens(&copies, &mask)?; // (M, T, D)
+        let (m, _, d) = z.dims3()?;
+        let pooled = z.mean(1)?;
+        let s = self.projector.forward(&pooled, manabi_core::encoder::Mode::Train)?;
+        let r = similarities(&s, self.config.temperature)?;
+        let weights = softmax_last(&r.narrow(0, 0, n)?.contiguous()?)?; // (N, M)
+        let rebuilt = matmul(&weights, &z.reshape((m, t * d))?)?.reshape((n * t, d))?;
+        let prediction = self.decoder.forward(&rebuilt)?.reshape(targets.shape())?;
+        let reconstruction = (prediction - targets)?.sqr()?.mean_all()?;
+        let constraint = constraint(&r, n)?;
+        let number = |t: &Tensor| Ok::<_, Error>(f64::from(t.detach().to_scalar::<f32>()?));
+        let metrics = vec![("reconstruction", number(&reconstruction)?), ("constraint", number(&constraint)?)];
+        let value = (self.weighed(&reconstruction, 0)? + self.weighed(&constraint, 1)?)?;
+        let part = |from| Ok::<_, Error>(pooled.detach().narrow(D::Minus2, from, n)?.contiguous()?);
+        Ok(Loss { value, features: part(0)?, second: Some(part(n)?), metrics })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> Config {
+        Config::for_dataset(&DatasetFacts { samples: 10, classes: 0, transformations: 0, batch: 2, steps: 5, dim: 64 })
+    }
+
+    fn step(index: u64) -> Step<'static> {
+        Step { index, total: 10, epoch: 0, seed: 3, samples: &[4, 9], labels: &[] }
+    }
+
+    #[test]
+    fn series_are_seen_whole_and_copies_hide_half_in_runs_of_three() {
+        let all = masks(&config(), &step(0), 2, 3000, &Device::Cpu).unwrap().to_vec2::<f32>().unwrap();
+        assert_eq!(all.len(), 8);
+        assert!(all[..2].iter().flatten().all(|m| *m == 0.0));
+        for row in &all[2..] {
+            let hidden: f32 = row.iter().sum();
+            let starts = row.windows(2).filter(|w| w[0] < w[1]).count() as f32;
+            assert!((1250.0..1750.0).contains(&hidden), "{hidden}");
+            assert!((2.6..3.4).contains(&(hidden / starts)), "{}", hidden / starts);
+        }
+        assert!(all[2] != all[3] && all[2] != all[4]);
+        let again = masks(&config(), &step(0), 2, 3000, &Device::Cpu).unwrap().to_vec2::<f32>().unwrap();
+        assert_eq!(all, again);
+    }
+
+    #[test]
+    fn a_mask_of_two_tokens_hides_one_and_shows_one() {
+        for index in 0..50 {
+            let all = masks(&config(), &step(index), 2, 2, &Device::Cpu).unwrap().to_vec2::<f32>().unwrap();
+            assert!(all[2..].iter().all(|row| row.iter().sum::<f32>() == 1.0));
+        }
+    }
+
+    // import torch, torch.nn.functional as F
+    // s = torch.sin(torch.arange(24.) * 0.7).reshape(6, 4); s = F.normalize(s, dim=1)    # 3 series, 1 copy each
+    // r = (s @ s.T / 0.2).masked_fill(torch.eye(6, dtype=torch.bool), -1e9)
+    // p = torch.arange(6).roll(3); print(-F.log_softmax(r, 1)[torch.arange(6), p].mean())
+    #[test]
+    fn the_constraint_is_pytorchs() {
+        let s: Vec<f32> = (0..24).map(|i| (f64::from(i) * 0.7).sin() as f32).collect();
+        let s = Tensor::from_vec(s, (6, 4), &Device::Cpu).unwrap();
+        let r = similarities(&s, 0.2).unwrap();
+        let loss = constraint(&r, 3).unwrap().to_scalar::<f32>().unwrap();
+        assert!((loss - 6.1857).abs() < 1e-4, "{loss}");
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_refused() {
+        config().validate().unwrap();
+        assert!(Config { ratio: 1.0, ..config() }.validate().is_err());
+        assert!(Config { copies: 0, ..config() }.validate().is_err());
+        assert!(Config { run: 0.5, ..config() }.validate().is_err());
+    }
+}
