@@ -6,15 +6,17 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use manabi::core::{
-    data::Source,
-    modality::{Modality, ViewKind},
-    rng::{Key, Purpose},
-};
-use manabi_audio::{
-    AudioConfig, AudioModality, FrontEnd, FrontEndConfig,
-    decode::{resample::resample, wav},
-    synthetic,
+use manabi::{
+    audio::{
+        AudioConfig, AudioModality, FrontEnd, FrontEndConfig,
+        decode::{resample::resample, wav},
+        synthetic,
+    },
+    core::{
+        data::Source,
+        modality::{Modality, ViewKind},
+        rng::{Key, Purpose},
+    },
 };
 
 fn second(rate: usize) -> Vec<f32> {

@@ -3,7 +3,7 @@
 //! 64 ms periodic Hann windows every 10 ms, FFT of 1 024, 64 mel filters from 60 to 7 800 Hz (Slaney's scale and norm),
 //! logarithm of the power plus `f32`'s epsilon.
 
-use manabi_audio::{FrontEnd, FrontEndConfig};
+use manabi::audio::{FrontEnd, FrontEndConfig};
 use rayon::prelude::*;
 
 use crate::Run;
