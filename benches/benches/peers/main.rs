@@ -10,6 +10,7 @@ use std::{io::BufRead, time::Instant};
 use manabi::pilot::study::{page_faults, peak_memory};
 use manabi_benches::{values, work::Work};
 
+mod audio;
 mod augment;
 mod kernels;
 mod loading;
@@ -41,7 +42,7 @@ fn main() {
     };
     let mixed = |of: fn(&str) -> Option<Run>| of(&name).map(|run| Case { run, work: Work::Mixed });
     let single = [kernels::case, losses::case, peak::case].iter().find_map(|of| of(&name));
-    let found = single.or_else(|| [steps::case, augment::case, loading::case].into_iter().find_map(mixed));
+    let found = single.or_else(|| [steps::case, audio::case, augment::case, loading::case].into_iter().find_map(mixed));
     let Some(Case { mut run, work }) = found else {
         eprintln!("peers: there is no case {name}");
         std::process::exit(2);

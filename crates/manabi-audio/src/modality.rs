@@ -10,6 +10,8 @@ use manabi_core::{
     rng::{Key, Rng},
 };
 
+use rayon::prelude::*;
+
 use crate::{
     augment::{Recipe, mixup::log_mixup_exp},
     clip::Clip,
@@ -150,14 +152,17 @@ impl Modality for AudioModality {
         let mut rng = key.rng();
         let order = rng.permutation(views.len());
         let shares: Vec<f32> = views.iter().map(|_| rng.range(0.0, most)).collect();
+        let mut partners = vec![0; views.len()];
+        for (place, &row) in order.iter().enumerate() {
+            partners[row] = order[(place + 1) % order.len()];
+        }
         // Partners are heard as they were before they were mixed themselves.
         let before = views.clone();
-        for (place, &row) in order.iter().enumerate() {
-            let partner = order[(place + 1) % order.len()];
-            if let (Clip::Map(map), Clip::Map(other)) = (&mut views[row], &before[partner]) {
-                log_mixup_exp(map, other, shares[row], self.front.silence());
+        views.par_iter_mut().zip(partners).zip(shares).for_each(|((view, partner), share)| {
+            if let (Clip::Map(map), Some(Clip::Map(other))) = (view, before.get(partner)) {
+                log_mixup_exp(map, other, share, self.front.silence());
             }
-        }
+        });
         Ok(views)
     }
 

@@ -1,6 +1,6 @@
 //! A dataset of recordings: a folder, a manifest, ESC-50's layout, one file, or the built-in one.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, io::Read, path::Path};
 
 use manabi_core::{
     Error, Result,
@@ -15,6 +15,9 @@ use crate::{
 
 /// The highest working rate that is chosen without being asked for.
 pub const HIGHEST_RATE: u32 = 16_000;
+
+/// Bytes of a labels file that tell whether it names files or clips.
+const LOOKED_AT: u64 = 1 << 24;
 
 /// What opening needs to know.
 #[derive(Clone, Copy, Debug)]
@@ -46,8 +49,8 @@ pub fn open(spec: &DataSpec, options: &Options) -> Result<Box<dyn Source<Clip>>>
             // Labels are of whole files, or of their clips.
             let mut parts = rows.clone();
             cut(&mut parts)?;
-            let bytes = std::fs::read(labels).map_err(|e| Error::io(labels, e))?;
-            let named = parse_labels(&bytes).unwrap_or_default();
+            // What is wrong with the file is said by who applies it.
+            let named = parse_labels(&beginning(labels)?).unwrap_or_default();
             let ids: std::collections::HashSet<&str> =
                 parts.entries.iter().filter(|e| e.part.is_some()).map(|e| e.id.as_str()).collect();
             if named.iter().any(|row| ids.contains(row.id.as_str())) {
@@ -64,7 +67,22 @@ pub fn open(spec: &DataSpec, options: &Options) -> Result<Box<dyn Source<Clip>>>
     if other > 0 {
         rows.notes.push(format!("{other} of {} recordings are resampled to {rate} Hz", facts.len()));
     }
-    Ok(Box::new(Recordings::open(rows, spec, rate)?))
+    let mut source = Recordings::open(rows, spec, rate)?;
+    source.group_equal()?;
+    Ok(Box::new(source))
+}
+
+/// The beginning of a labels file, up to its last whole line.
+fn beginning(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(LOOKED_AT).read_to_end(&mut bytes))
+        .map_err(|e| Error::io(path, e))?;
+    if bytes.len() as u64 == LOOKED_AT {
+        let end = bytes.iter().rposition(|b| *b == b'\n').map_or(bytes.len(), |at| at + 1);
+        bytes.truncate(end);
+    }
+    Ok(bytes)
 }
 
 /// The commonest rate (of equally common ones the highest), at most [`HIGHEST_RATE`].

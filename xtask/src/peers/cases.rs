@@ -16,6 +16,8 @@ const FORMATS: &[&str] = &["eager", "channels_last"];
 /// Products of bfloat16, in the order in memory that is its fastest.
 const AUTOCAST: &[&str] = &["autocast"];
 const VIEWS: &[&str] = &["tensor", "pil", "lightly"];
+/// All clips at once, or one after the other.
+const CLIPS: &[&str] = &["batch", "clip"];
 const DECODERS: &[&str] = &["pil", "tensor", "draft"];
 
 /// All of them.
@@ -60,6 +62,7 @@ pub const ALL: &[Case] = &[
     compiled("loss/cross-entropy-4096x8192", EAGER),
     plain("optim/adamw-11m", EAGER),
     plain("optim/sgd-11m", EAGER),
+    plain("audio/log-mel", CLIPS),
     plain("augment/simclr-32", VIEWS),
     plain("augment/simclr-224", VIEWS),
     plain("jpeg/folder-224", DECODERS),
@@ -81,7 +84,7 @@ impl Case {
 
     /// True for a single kernel, which the machine's peak may bind.
     pub fn is_kernel(&self) -> bool {
-        !["step/", "augment/", "jpeg/"].iter().any(|kind| self.name.starts_with(kind))
+        !["step/", "audio/", "augment/", "jpeg/"].iter().any(|kind| self.name.starts_with(kind))
     }
 }
 
@@ -110,7 +113,8 @@ mod tests {
     #[test]
     fn the_peers_worker_knows_every_case() {
         let read = |file: &str| std::fs::read_to_string(super::super::environment::peers_folder().join(file)).unwrap();
-        let scripts: String = ["kernels.py", "losses.py", "augment.py", "loading.py", "steps.py"].map(read).concat();
+        let scripts: String =
+            ["kernels.py", "losses.py", "audio.py", "augment.py", "loading.py", "steps.py"].map(read).concat();
         for case in ALL {
             // Names that a script puts together from sizes are left out.
             let made = ["conv/3x3-", "matmul/", "attention/"].iter().any(|kind| case.name.starts_with(kind));

@@ -42,29 +42,29 @@ pub fn resize_crop(map: &LogMel, region: Region, fill: f32) -> LogMel {
             let at = usize::try_from(region.left + x as isize).ok();
             *v = at.and_then(|at| row.get(at)).copied().unwrap_or(fill);
         }
-        for (to, (at, w)) in to.iter_mut().zip(&columns) {
-            *to = (0..4).map(|k| w[k] * line[at[k]]).sum();
+        for (to, taps) in to.iter_mut().zip(&columns) {
+            *to = taps.iter().map(|(at, w)| w * line[*at]).sum();
         }
     }
     let mut values = vec![0.0f32; map.values.len()];
-    for (to, (at, w)) in values.chunks_exact_mut(map.frames).zip(&rows) {
-        for k in 0..4 {
-            let from = &wide[at[k] * map.frames..(at[k] + 1) * map.frames];
-            to.iter_mut().zip(from).for_each(|(to, v)| *to += w[k] * v);
+    for (to, taps) in values.chunks_exact_mut(map.frames).zip(&rows) {
+        for (at, w) in taps {
+            let from = &wide[at * map.frames..(at + 1) * map.frames];
+            to.iter_mut().zip(from).for_each(|(to, v)| *to += w * v);
         }
     }
     LogMel { bins: map.bins, frames: map.frames, values }
 }
 
-/// Places and weights of the four inputs of each of `output` values, from `input` ones.
-fn taps(input: usize, output: usize) -> Vec<([usize; 4], [f32; 4])> {
+/// Place and weight of the four inputs of each of `output` values, from `input` ones.
+fn taps(input: usize, output: usize) -> Vec<[(usize, f32); 4]> {
     let scale = input.saturating_sub(1) as f32 / output.saturating_sub(1).max(1) as f32;
     (0..output)
         .map(|i| {
             let place = i as f32 * scale;
             let (base, t) = (place.floor() as isize, place.fract());
-            let at = [-1, 0, 1, 2].map(|k| (base + k).clamp(0, input as isize - 1) as usize);
-            (at, [far(1.0 + t), near(t), near(1.0 - t), far(2.0 - t)])
+            let at = |k: isize| (base + k).clamp(0, input as isize - 1) as usize;
+            [(at(-1), far(1.0 + t)), (at(0), near(t)), (at(1), near(1.0 - t)), (at(2), far(2.0 - t))]
         })
         .collect()
 }

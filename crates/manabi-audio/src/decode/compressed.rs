@@ -14,13 +14,13 @@ use symphonia::core::{
     audio::GenericAudioBufferRef,
     codecs::audio::{AudioCodecParameters, AudioDecoderOptions},
     errors::Error as Failure,
-    formats::{FormatReader, SeekMode, SeekTo, Track, TrackType, probe::Hint},
+    formats::{FormatReader, SeekMode, SeekTo, TrackType, probe::Hint},
     io::MediaSourceStream,
     packet::Packet,
-    units::{TimeBase, Timestamp},
+    units::Timestamp,
 };
 
-use super::{Reason, check_facts, checked, samples::mean_of_channels};
+use super::{Reason, check_facts, checked, clock::Clock, samples::mean_of_channels};
 use crate::clip::Facts;
 
 /// Frames decoded ahead of a part: codecs that look back (MP3's bit reservoir, overlapping windows) are then right.
@@ -56,41 +56,6 @@ struct Opened {
     facts: Facts,
 }
 
-/// Converts a track's time stamps to frames.
-#[derive(Clone, Copy)]
-struct Clock {
-    base: Option<TimeBase>,
-    start: i64,
-    rate: u32,
-}
-
-impl Clock {
-    fn frames(&self, ticks: i64) -> i64 {
-        match self.base {
-            Some(base) => {
-                let scaled = i128::from(ticks) * i128::from(base.numer.get()) * i128::from(self.rate);
-                i64::try_from(scaled / i128::from(base.denom.get())).unwrap_or(i64::MAX)
-            }
-            None => ticks,
-        }
-    }
-
-    fn place(&self, ticks: i64) -> i64 {
-        self.frames(ticks.saturating_sub(self.start))
-    }
-
-    fn ticks(&self, frame: u64) -> i64 {
-        let ticks = match self.base {
-            Some(base) => {
-                let scaled = i128::from(frame) * i128::from(base.denom.get());
-                scaled / (i128::from(base.numer.get()) * i128::from(self.rate.max(1)))
-            }
-            None => i128::from(frame),
-        };
-        i64::try_from(ticks).unwrap_or(i64::MAX).saturating_add(self.start)
-    }
-}
-
 fn reader(path: &Path) -> Reason<Box<dyn FormatReader>> {
     let file = File::open(path).map_err(|e| e.to_string())?;
     let stream = MediaSourceStream::new(Box::new(file), Default::default());
@@ -109,7 +74,7 @@ impl Opened {
         let found = reader.default_track(TrackType::Audio).ok_or("it holds no sound track")?;
         let codec = found.codec_params.as_ref().and_then(|c| c.audio()).cloned().ok_or("its coding is unknown")?;
         let rate = codec.sample_rate.ok_or("it does not tell its sampling rate")?;
-        let (track, clock) = (found.id, clock(found, rate));
+        let (track, clock) = (found.id, Clock::new(found, rate));
         let frames = match found.num_frames {
             Some(frames) => frames,
             None => {
@@ -172,10 +137,6 @@ impl Opened {
         }
         Ok(samples)
     }
-}
-
-fn clock(track: &Track, rate: u32) -> Clock {
-    Clock { base: track.time_base, start: track.start_ts.get(), rate }
 }
 
 /// Interleaved floats of a decoded packet, and its channels.

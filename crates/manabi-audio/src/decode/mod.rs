@@ -10,6 +10,7 @@ use manabi_core::{Error, Result};
 
 use crate::clip::{Facts, Wave};
 
+mod clock;
 pub mod compressed;
 pub mod resample;
 mod samples;
@@ -60,7 +61,7 @@ pub fn decode(path: &Path, part: Option<Range<u64>>, rate: u32) -> Result<Wave> 
         compressed::read(path, part)
     };
     let (samples, facts) = read.map_err(|reason| Error::file(path, reason))?;
-    if let Some(at) = samples.iter().position(|v| !(v.abs() <= MAX_VALUE)) {
+    if let Some(at) = samples.iter().position(|v| v.is_nan() || v.abs() > MAX_VALUE) {
         let reason = format!("sample {at} is {}: not sound; save it again with values between -1 and 1", samples[at]);
         return Err(Error::file(path, reason));
     }

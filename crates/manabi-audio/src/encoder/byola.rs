@@ -5,7 +5,7 @@
 //! go through a two-layer perceptron, and both (`local`, `global`) are joined. Pooling over time is mean plus maximum.
 //!
 //! Shapes: `(N, 1, F, T)` → frames `(N, T/4, 16·F + M)` → `(N, 16·F + M)`: 3 072 features at 64 bins with `M = 2048`.
-//! Cost: 0.24 billion multiply-adds at 64 × 96, 6.3 million parameters.
+//! Cost: 0.21 billion multiply-adds at 64 × 96, 6.3 million parameters.
 //!
 //! Names are the authors' (`features.0`, `features.1`, `features.4`, `features.5`, `fc.0`, `fc.3`). Two things differ:
 //! their convolutions have a bias, which the batch norm after it removes again and which therefore never learns; and

@@ -1,3 +1,5 @@
+//! Encoders of every name: gradients, shapes, independence of rows, what is published.
+
 use candle_core::{DType, Device};
 use manabi_core::{
     encoder::{Mask, Mode},

@@ -1,3 +1,5 @@
+//! The modality bound to clips of many lengths.
+
 use manabi_core::{
     data::{Entry, Listing, MemorySource},
     rng::Purpose,

@@ -1,3 +1,5 @@
+//! WAV files that hound writes, that are written by hand, and that nobody would write.
+
 use std::io::Cursor;
 
 use hound::{SampleFormat, WavSpec, WavWriter};
