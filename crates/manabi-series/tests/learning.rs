@@ -22,7 +22,7 @@ mod waves;
 
 /// Series to learn from; the first of them are labelled for the probe, others are tested.
 const TRAIN: usize = 480;
-const LABELLED: usize = 90;
+const LABELLED: usize = 60;
 const TEST: usize = 480;
 
 /// Test accuracy of a linear probe on the encoder's read-outs.
@@ -36,13 +36,24 @@ fn probe(modality: &Waves, source: &dyn Source<Series>, encoder: &dyn Encoder<Se
 
 /// The probe on a random encoder, and on the one that `steps` steps of the method have trained.
 fn before_and_after(name: &str, encoder: &str, steps: u64, seed: u64) -> (f64, f64) {
+    let encoder = std::env::var("ENC").unwrap_or(encoder.into());
     let source = dataset(TRAIN + TEST);
     let rows: Vec<usize> = (0..TRAIN).collect();
-    let modality = Waves { config: WavesConfig { encoder: encoder.into() } };
+    let modality = Waves { config: WavesConfig { encoder: encoder.clone() } };
     let params = Params::new(seed, &Device::Cpu);
     let random = modality.encoder(&params.pp("encoder")).unwrap();
     let before = probe(&modality, &source, random.as_ref());
-    let config = TrainConfig { steps: Some(steps), monitor_every: 0, seed, ..TrainConfig::default() };
+    let env = |n: &str| std::env::var(n).ok();
+    let steps = env("STEPS").map_or(steps, |s| s.parse().unwrap());
+    let seed = env("SEED").map_or(seed, |s| s.parse().unwrap());
+    let config = TrainConfig {
+        lr: env("LR").map(|s| s.parse().unwrap()),
+        batch: env("BATCH").map(|s| s.parse().unwrap()),
+        steps: Some(steps),
+        monitor_every: 0,
+        seed,
+        ..TrainConfig::default()
+    };
     let setup = Setup::new(&modality, &source, &rows, method::find::<Waves>(name).unwrap(), config);
     let mut trainer = Trainer::new(setup).unwrap();
     let loss = trainer.run(&mut Quiet).unwrap().loss;

@@ -15,6 +15,8 @@ use candle_core::{DType, Tensor};
 use manabi_core::{Error, Result};
 use manabi_kernels::{logsumexp::log_sum_exp_gram, loss::cross_entropy, pool::max_pool1d};
 
+use super::fused::Hierarchical;
+
 /// What is added to the product of a row with itself: it then has no part in any sum.
 const HIDDEN: f64 = -1e30;
 
@@ -35,7 +37,17 @@ pub fn hierarchical(a: &Tensor, b: &Tensor, alpha: f64) -> Result<Tensor> {
     if !(0.0..=1.0).contains(&alpha) {
         return Err(Error::config(format!("alpha, the share of the instance loss, is {alpha}; it must be 0 to 1")));
     }
-    // Time last, as pooling takes it.
+    // Time last, as encoders have it inside.
+    let last = |z: &Tensor| z.transpose(1, 2)?.contiguous();
+    if [a, b].iter().all(|z| z.device().is_cpu() && z.dtype() == DType::F32) {
+        return Ok(last(a)?.apply_op2(&last(b)?, Hierarchical::new(alpha))?);
+    }
+    composed(a, b, alpha)
+}
+
+/// The same by single operations.
+fn composed(a: &Tensor, b: &Tensor, alpha: f64) -> Result<Tensor> {
+    let t = a.dim(1)?;
     let mut z = Tensor::cat(&[a, b], 0)?.transpose(1, 2)?.contiguous()?; // (2N, D, T)
     let (mut total, mut scales, mut length) = (None, 0, t);
     loop {
@@ -207,6 +219,33 @@ mod tests {
             let numeric = (shifted(1e-2) - shifted(-1e-2)) / 2e-2;
             assert!((f64::from(*got) - numeric).abs() < 2e-3, "entry {i}: {got} against {numeric}");
         }
+    }
+
+    #[test]
+    fn one_operation_gives_what_single_ones_give() {
+        for (shape, alpha) in
+            [([3, 37, 5], 0.5), ([2, 300, 3], 0.2), ([1, 8, 6], 0.5), ([5, 1, 6], 0.5), ([4, 6, 2], 1.0)]
+        {
+            let (a, b) = (input(&shape, 0.0), input(&shape, 1.0));
+            let run = |loss: Result<Tensor>| {
+                let loss = loss.unwrap();
+                let grads = (&loss * 3.0).unwrap().backward().unwrap();
+                let flat = |v: &Var| grads.get(v).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                (number(&loss), [flat(&a), flat(&b)].concat())
+            };
+            let (ours, plain) = (run(hierarchical(&a, &b, alpha)), run(composed(&a, &b, alpha)));
+            assert!((ours.0 - plain.0).abs() < 1e-5, "{shape:?}: {} and {}", ours.0, plain.0);
+            let apart = ours.1.iter().zip(&plain.1).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max);
+            assert!(apart < 1e-5, "{shape:?}: gradients differ by {apart}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_not_one_shows_in_the_loss() {
+        let mut values = vec![1f32; 24];
+        values[7] = f32::NAN;
+        let a = Tensor::from_vec(values, (2, 4, 3), &Device::Cpu).unwrap();
+        assert!(number(&hierarchical(&a, &input(&[2, 4, 3], 0.0), 0.5).unwrap()).is_nan());
     }
 
     #[test]
