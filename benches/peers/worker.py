@@ -13,7 +13,7 @@ import time
 import torch
 
 # Which module has a kind of case: what a case does not need is not imported, and does not count as its memory.
-MODULES = {"step": "steps", "loss": "losses", "augment": "augment", "jpeg": "loading"}
+MODULES = {"step": "steps", "loss": "losses", "augment": "augment", "jpeg": "loading", "series": "series"}
 
 
 def cases(kind: str):

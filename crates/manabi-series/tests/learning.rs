@@ -36,24 +36,13 @@ fn probe(modality: &Waves, source: &dyn Source<Series>, encoder: &dyn Encoder<Se
 
 /// The probe on a random encoder, and on the one that `steps` steps of the method have trained.
 fn before_and_after(name: &str, encoder: &str, steps: u64, seed: u64) -> (f64, f64) {
-    let encoder = std::env::var("ENC").unwrap_or(encoder.into());
     let source = dataset(TRAIN + TEST);
     let rows: Vec<usize> = (0..TRAIN).collect();
-    let modality = Waves { config: WavesConfig { encoder: encoder.clone() } };
+    let modality = Waves { config: WavesConfig { encoder: encoder.into() } };
     let params = Params::new(seed, &Device::Cpu);
     let random = modality.encoder(&params.pp("encoder")).unwrap();
     let before = probe(&modality, &source, random.as_ref());
-    let env = |n: &str| std::env::var(n).ok();
-    let steps = env("STEPS").map_or(steps, |s| s.parse().unwrap());
-    let seed = env("SEED").map_or(seed, |s| s.parse().unwrap());
-    let config = TrainConfig {
-        lr: env("LR").map(|s| s.parse().unwrap()),
-        batch: env("BATCH").map(|s| s.parse().unwrap()),
-        steps: Some(steps),
-        monitor_every: 0,
-        seed,
-        ..TrainConfig::default()
-    };
+    let config = TrainConfig { steps: Some(steps), monitor_every: 0, seed, ..TrainConfig::default() };
     let setup = Setup::new(&modality, &source, &rows, method::find::<Waves>(name).unwrap(), config);
     let mut trainer = Trainer::new(setup).unwrap();
     let loss = trainer.run(&mut Quiet).unwrap().loss;
@@ -68,7 +57,7 @@ fn before_and_after(name: &str, encoder: &str, steps: u64, seed: u64) -> (f64, f
     (before, after)
 }
 
-/// The margins lie below what the worst of three seeds gains; on 480 test series a gain has a standard error of 0.02.
+/// The margins are about half of what seed 1 gains; on 480 test series a gain has a standard error of 0.03.
 fn learns(name: &str, encoder: &str, steps: u64, margin: f64) {
     let (before, after) = before_and_after(name, encoder, steps, 1);
     assert!(after > before + margin, "{name}: {before:.3} before, {after:.3} after");
@@ -76,25 +65,25 @@ fn learns(name: &str, encoder: &str, steps: u64, margin: f64) {
 
 #[test]
 fn ts2vec_learns_from_series() {
-    learns("ts2vec", "dilated", 200, 0.04);
+    learns("ts2vec", "dilated", 100, 0.2);
 }
 
 #[test]
 fn ts_tcc_learns_from_series() {
-    learns("ts-tcc", "resnet1d", 300, 0.04);
+    learns("ts-tcc", "resnet1d", 150, 0.15);
 }
 
 #[test]
 fn simmtm_learns_from_series() {
-    learns("simmtm", "resnet1d", 300, 0.04);
+    learns("simmtm", "patch", 100, 0.15);
 }
 
 #[test]
 fn masked_prediction_learns_from_series() {
-    learns("masked", "patch", 300, 0.04);
+    learns("masked", "patch", 300, 0.05);
 }
 
 #[test]
 fn simclr_learns_from_series() {
-    learns("simclr", "resnet1d", 200, 0.04);
+    learns("simclr", "resnet1d", 100, 0.15);
 }
