@@ -70,7 +70,7 @@ fn ts2vec_learns_from_series() {
 
 #[test]
 fn ts_tcc_learns_from_series() {
-    learns("ts-tcc", "resnet1d", 150, 0.15);
+    learns("ts-tcc", "resnet1d", 200, 0.1);
 }
 
 #[test]
