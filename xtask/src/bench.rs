@@ -7,14 +7,7 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use comfy_table::{Table, presets};
-use manabi::{
-    core::{data::DataSpec, modality::Modality, train::Quiet},
-    image::ImageModality,
-    pilot::{
-        report::Report,
-        study::{Start, StudyConfig, pilot},
-    },
-};
+use manabi::{modality::REGISTRY, pilot::study::StudyConfig};
 use serde::Deserialize;
 
 /// Arguments of `bench`.
@@ -65,10 +58,10 @@ pub fn run(args: &Args) -> Result<()> {
             continue;
         }
         eprintln!("{name} on {} …", row.data);
-        let report = match row.modality.as_str() {
-            "image" => study::<ImageModality>(row, suite.seeds)?,
-            other => bail!("{}: the suite names the modality {other}, which is not known here", path.display()),
+        let Some(modality) = REGISTRY.iter().find(|m| m.name() == row.modality) else {
+            bail!("{}: the suite names the modality {}, which is not known here", path.display(), row.modality);
         };
+        let report = modality.study(row.data.as_ref(), study(row, suite.seeds))?;
         let smallest = report.rows.iter().map(|r| r.labels).min();
         for r in report.rows.iter().filter(|r| Some(r.labels) == smallest) {
             table.add_row([
@@ -92,14 +85,11 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn study<M: Modality>(row: &Row, seeds: usize) -> Result<Report> {
-    let settings = M::Config::default();
-    let source = M::open(&DataSpec::new(&row.data), &settings)?;
+fn study(row: &Row, seeds: usize) -> StudyConfig {
     let mut config = StudyConfig::new(&row.data);
     config.method.clone_from(&row.method);
     config.seeds = seeds;
     config.budget = Duration::from_secs(row.seconds);
     config.command = "cargo xtask bench".into();
-    let start = Start::<M> { settings, source: source.as_ref(), config, signals: None, encoder: "default".into() };
-    Ok(pilot(&start, &mut Quiet, &mut |_| {})?)
+    config
 }

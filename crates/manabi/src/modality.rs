@@ -2,22 +2,31 @@
 //!
 //! Adding a modality is a new crate and one line in [`REGISTRY`].
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, path::Path};
 
 use anyhow::Result;
 use manabi_core::{
     data::DataSpec,
     method::{self, DatasetFacts},
     modality::Modality,
+    train::Quiet,
+};
+use manabi_pilot::{
+    report::Report,
+    study::{self, Start, StudyConfig},
 };
 
 use crate::{
-    cli::{EmbedArgs, EvaluateArgs, FinetuneArgs, InspectArgs, PilotArgs, PredictArgs, PretrainArgs},
+    cli::{AnomalyArgs, EmbedArgs, EvaluateArgs, FinetuneArgs, InspectArgs, PilotArgs, PredictArgs, PretrainArgs},
     command::{self, Global},
 };
 
 /// Every modality that the command line knows.
-pub const REGISTRY: &[&dyn AnyModality] = &[&Of::<manabi_image::ImageModality>::NEW];
+pub const REGISTRY: &[&dyn AnyModality] = &[
+    &Of::<manabi_image::ImageModality>::NEW,
+    &Of::<manabi_audio::AudioModality>::NEW,
+    &Of::<manabi_series::SeriesModality>::NEW,
+];
 
 /// A method without the type of its batch.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -58,8 +67,12 @@ pub trait AnyModality: Sync {
     fn finetune(&self, args: &FinetuneArgs, global: Global) -> Result<()>;
     /// `manabi predict`.
     fn predict(&self, args: &PredictArgs, global: Global) -> Result<()>;
+    /// `manabi anomaly`.
+    fn anomaly(&self, args: &AnomalyArgs, global: Global) -> Result<()>;
     /// `manabi pilot`.
     fn pilot(&self, args: &PilotArgs, global: Global) -> Result<()>;
+    /// A study with the modality's default settings and without a word: what benchmarks run.
+    fn study(&self, data: &Path, config: StudyConfig) -> Result<Report>;
 }
 
 /// [`AnyModality`] for every [`Modality`].
@@ -120,7 +133,18 @@ impl<M: Modality> AnyModality for Of<M> {
         command::predict::run::<M>(args, global)
     }
 
+    fn anomaly(&self, args: &AnomalyArgs, global: Global) -> Result<()> {
+        command::anomaly::run::<M>(args, global)
+    }
+
     fn pilot(&self, args: &PilotArgs, global: Global) -> Result<()> {
         command::pilot::run::<M>(args, global)
+    }
+
+    fn study(&self, data: &Path, config: StudyConfig) -> Result<Report> {
+        let settings = M::Config::default();
+        let source = M::open(&DataSpec::new(data), &settings)?;
+        let start = Start::<M> { settings, source: source.as_ref(), config, signals: None, encoder: "default".into() };
+        Ok(study::pilot(&start, &mut Quiet, &mut |_| {})?)
     }
 }

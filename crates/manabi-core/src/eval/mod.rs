@@ -3,8 +3,11 @@
 //! | file | answers |
 //! |---|---|
 //! | [`features`] | a matrix of embeddings; standardisation and whitening |
+//! | [`scale`], [`axes`] | one scale for all columns, and the principal axes of rows on it |
 //! | [`knn`], [`linear`] | how much a label buys: cosine kNN vote, linear probe |
 //! | [`classifier`], [`recipe`] | the same for training end to end, from scratch or from a pre-trained encoder |
+//! | [`anomaly`] | scores of what is unlike the normal rows, and what they are worth |
+//! | [`regression`] | the probe for a number instead of a class |
 //! | [`metrics`], [`statistics`], [`units`], [`sign_flip`] | how good, and how sure: scores, intervals, paired tests |
 //! | [`split`] | which rows may be used for what, without leaks |
 //! | [`unsupervised`] | what can be known without a label |
@@ -14,6 +17,8 @@
 //! Products run in blocks through candle's CPU matrix product and rayon; sums are taken in a fixed order, so that
 //! results are the same bits for the same seed.
 
+pub mod anomaly;
+pub mod axes;
 pub mod classifier;
 pub mod eigen;
 mod embed;
@@ -26,6 +31,8 @@ pub mod metrics;
 pub mod neighbors;
 pub mod projection;
 pub mod recipe;
+pub mod regression;
+pub mod scale;
 pub mod sign_flip;
 pub mod split;
 pub mod statistics;

@@ -1,4 +1,4 @@
-//! Nearest neighbours by cosine, and groups of near-duplicates.
+//! Nearest neighbours by cosine or distance, and groups of near-duplicates.
 //!
 //! Exact: blocks of queries against blocks of rows as matrix products in parallel, of which only the `k` best of each
 //! query are kept. Equal similarities go to the smaller index. Near-duplicates are the connected parts (union-find) of
@@ -47,8 +47,40 @@ fn search(
     excluded: impl Fn(usize) -> Option<usize> + Sync,
 ) -> Result<Vec<Vec<Neighbor>>> {
     queries.same_dim(rows.dim())?;
-    let queries = blocks(&queries.l2_normalized(), QUERIES)?;
-    let rows = blocks(&rows.l2_normalized(), ROWS)?;
+    largest_products(&queries.l2_normalized(), &rows.l2_normalized(), k, excluded)
+}
+
+/// The `k` rows nearest to each query by Euclidean distance, nearest first, as row and distance.
+///
+/// Of `‖q - x‖² = ‖q‖² - 2 (q·x - ‖x‖²/2)` the bracket is a product once both have a column more. It finds the rows, in
+/// f32; the distances are then taken from the rows themselves in f64, so that a copy is at distance 0.
+pub fn nearest_by_distance(queries: &Features, rows: &Features, k: usize) -> Result<Vec<Vec<(usize, f64)>>> {
+    queries.same_dim(rows.dim())?;
+    let longer = |of: &Features, last: &dyn Fn(&[f32]) -> f32| {
+        let data = (0..of.rows()).flat_map(|i| of.row(i).iter().copied().chain([last(of.row(i))])).collect();
+        Features::new(of.rows(), of.dim() + 1, data)
+    };
+    let half = |row: &[f32]| (-0.5 * row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>()) as f32;
+    let found = largest_products(&longer(queries, &|_| 1.0)?, &longer(rows, &half)?, k, |_| None)?;
+    let exact = |(query, found): (usize, Vec<Neighbor>)| {
+        let difference = |(a, b): (&f32, &f32)| (f64::from(*a) - f64::from(*b)).powi(2);
+        let distance = |row: usize| queries.row(query).iter().zip(rows.row(row)).map(difference).sum::<f64>().sqrt();
+        let mut exact: Vec<(usize, f64)> = found.into_iter().map(|n| (n.row, distance(n.row))).collect();
+        exact.sort_by(|a, b| a.1.total_cmp(&b.1));
+        exact
+    };
+    Ok(found.into_par_iter().enumerate().map(exact).collect())
+}
+
+/// The `k` rows with the largest products with each query.
+fn largest_products(
+    queries: &Features,
+    rows: &Features,
+    k: usize,
+    excluded: impl Fn(usize) -> Option<usize> + Sync,
+) -> Result<Vec<Vec<Neighbor>>> {
+    let queries = blocks(queries, QUERIES)?;
+    let rows = blocks(rows, ROWS)?;
     let found: Vec<Vec<Vec<Neighbor>>> = queries
         .par_iter()
         .enumerate()

@@ -13,6 +13,8 @@ use crate::{Result, encoder::Encoder, modality::ViewKind, nn::Params, optim::ema
 mod registry;
 mod settings;
 mod teacher;
+#[cfg(test)]
+mod toy;
 
 pub mod clustering;
 pub mod instance;

@@ -4,6 +4,7 @@
 //! labels → look without labels → conclude. [`evaluate`] does the part after pre-training for an
 //! encoder that exists. All rows use the same splits, draws of labels and probe.
 
+mod anomaly;
 mod budgets;
 mod cells;
 mod config;
@@ -18,12 +19,19 @@ mod parts;
 mod plan;
 mod pretrain;
 mod recorder;
+mod regression;
 mod run;
 mod stopwatch;
+#[cfg(test)]
+mod toy;
 mod trainings;
 
+pub use anomaly::{
+    AnomalyConfig, AnomalyReport, Estimate, Found, Masked, Quality, RowScore, Run, ScoreContrast, ScoreRow, anomaly,
+};
 pub use config::StudyConfig;
 pub use host::{page_faults, peak_memory};
 pub use labelled::Labelled;
 pub use parts::Parts;
+pub use regression::{RegressionContrast, RegressionReport, RegressionRow, regression};
 pub use run::{Start, evaluate, pilot};

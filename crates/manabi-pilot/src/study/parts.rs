@@ -1,8 +1,8 @@
 //! Which rows are trained on and which are only looked at in the end.
 //!
 //! An official test part is taken as it is; otherwise a quarter of the labelled rows is held
-//! back, stratified, and by group where there are groups. Rows without a label are trained on,
-//! never tested. A group never stands on both sides, not even in an official split: its
+//! back, stratified, and by group where there are groups. A row whose label is a number (a target)
+//! is labelled too. Rows without a label are trained on, never tested. A group never stands on both sides, not even in an official split: its
 //! training rows are dropped and counted.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,15 +33,16 @@ pub struct Parts {
 impl Parts {
     /// Splits the records of a dataset. Without labels everything is for training.
     pub fn of(records: &[Record], seed: u64) -> Result<Self> {
-        let labelled = records.iter().filter(|r| r.label.is_some()).count();
-        let official = records.iter().any(|r| r.split == Some(Split::Test) && r.label.is_some());
+        let known = |r: &Record| r.label.is_some() || r.target.is_some();
+        let labelled = records.iter().filter(|r| known(r)).count();
+        let official = records.iter().any(|r| r.split == Some(Split::Test) && known(r));
         if labelled == 0 {
             return Ok(Self { train: (0..records.len()).collect(), ..Self::default() });
         }
         let test: BTreeSet<usize> = if official {
             (0..records.len()).filter(|&i| records[i].split == Some(Split::Test)).collect()
         } else {
-            let rows: Vec<usize> = (0..records.len()).filter(|&i| records[i].label.is_some()).collect();
+            let rows: Vec<usize> = (0..records.len()).filter(|&i| known(&records[i])).collect();
             let labels: Vec<Option<u32>> = rows.iter().map(|&i| records[i].label).collect();
             let groups = groups_of(records, &rows);
             let drawn = split::holdout(&labels, groups.as_deref(), TEST_SHARE, seed)?;
@@ -56,7 +57,7 @@ impl Parts {
                 "every row belongs to the test part or to one of its groups; nothing is left to train on",
             ));
         }
-        let test = test.into_iter().filter(|&i| records[i].label.is_some()).collect();
+        let test = test.into_iter().filter(|&i| known(&records[i])).collect();
         Ok(Self { train, test, official, dropped: leaking.len() })
     }
 
@@ -131,5 +132,19 @@ mod tests {
         ];
         let parts = Parts::of(&records, 0).unwrap();
         assert_eq!((parts.train.clone(), parts.dropped), (vec![2, 3], 1));
+    }
+
+    #[test]
+    fn a_row_with_a_target_is_labelled() {
+        let group = |i: usize| ["a", "b", "c", "d"][i / 3];
+        let rows = (0..12).map(|i| Record { target: Some(i as f64), ..record(i, None, Some(group(i)), None) });
+        let parts = Parts::of(&rows.collect::<Vec<_>>(), 0).unwrap();
+        assert_eq!((parts.train.len(), parts.test.len(), parts.official), (9, 3, false));
+        let rows = (0..3).map(|i| {
+            let split = Some(if i == 2 { Split::Test } else { Split::Train });
+            Record { target: Some(1.0), ..record(i, None, None, split) }
+        });
+        let parts = Parts::of(&rows.collect::<Vec<_>>(), 0).unwrap();
+        assert_eq!((parts.train.clone(), parts.test.clone(), parts.official), (vec![0, 1], vec![2], true));
     }
 }

@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+mod anomaly;
 pub mod duration;
 pub mod settings;
+
+pub use anomaly::AnomalyArgs;
 
 /// Self-supervised representation learning on the computer you already have.
 ///
@@ -49,6 +52,8 @@ pub enum Command {
     Finetune(FinetuneArgs),
     /// Classify DATA with a fine-tuned model.
     Predict(PredictArgs),
+    /// Score how unlike normal samples those of DATA are, beside what raw features and an untrained encoder say.
+    Anomaly(AnomalyArgs),
     /// List the methods with their settings.
     Methods(MethodsArgs),
     /// List, fetch and verify the datasets that manabi knows.
@@ -205,6 +210,9 @@ pub struct EvaluateArgs {
     /// Time for the rows that train networks; the largest budgets are left out beyond it.
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub budget: Option<std::time::Duration>,
+    /// Where the labels are numbers (remaining life in cycles): the score of the PHM08 challenge too, for C-MAPSS.
+    #[arg(long)]
+    pub nasa_score: bool,
 }
 
 /// Arguments of `finetune`.

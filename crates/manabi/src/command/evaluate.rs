@@ -1,15 +1,16 @@
-//! `manabi evaluate`: a pre-trained encoder beside the baselines, at several label budgets.
+//! `manabi evaluate`: a pre-trained encoder beside the baselines, at several label budgets; [`super::regression`] does it
+//! where labels are numbers.
 
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use manabi_core::{modality::Modality, nn::Compute};
+use manabi_core::{data::Source, modality::Modality, nn::Compute};
 use manabi_pilot::{
     report,
     study::{self, Start, StudyConfig},
 };
 
-use super::{Global, data::table, resolve, trained::Trained};
+use super::{Global, data::table, regression, resolve, trained::Trained};
 use crate::cli::EvaluateArgs;
 
 /// Time for the rows that train networks, where `--budget` does not say otherwise.
@@ -20,7 +21,8 @@ pub fn run<M: Modality>(args: &EvaluateArgs, global: Global) -> Result<()> {
     let spec = resolve::spec(&args.data)?;
     let trained = Trained::<M>::read(&args.run)?;
     let source = M::open(&spec, &trained.settings)?;
-    if source.records().iter().all(|r| r.label.is_none()) {
+    let (labelled, targets) = (source.records().iter().any(|r| r.label.is_some()), numbers(source.as_ref()));
+    if !labelled && !targets {
         bail!("{}: there are no labels to evaluate with; give them with --labels CSV (id,label)", spec.path.display());
     }
     let mut config = StudyConfig::new(resolve::short_name(&spec.path));
@@ -34,6 +36,9 @@ pub fn run<M: Modality>(args: &EvaluateArgs, global: Global) -> Result<()> {
     let encoder = trained.config.encoder::<M>();
     let start =
         Start::<M> { settings: trained.settings.clone(), source: source.as_ref(), config, signals: None, encoder };
+    if !labelled {
+        return regression::run(&start, &trained.weights, args, global);
+    }
     let report = study::evaluate(&start, &trained.weights, &mut |line| global.say(line))?;
     let path = report::write_evaluation(&report, &args.run)?;
     if global.json {
@@ -43,6 +48,11 @@ pub fn run<M: Modality>(args: &EvaluateArgs, global: Global) -> Result<()> {
         println!("\n{}\n\n{}", report.verdict, path.display());
     }
     Ok(())
+}
+
+/// True if rows have numbers to be predicted.
+fn numbers<S>(source: &dyn Source<S>) -> bool {
+    source.records().iter().any(|r| r.target.is_some())
 }
 
 /// The rows as a table.

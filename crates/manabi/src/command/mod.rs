@@ -1,5 +1,6 @@
 //! One file a verb.
 
+pub mod anomaly;
 pub mod data;
 pub mod embed;
 pub mod evaluate;
@@ -9,6 +10,7 @@ pub mod methods;
 pub mod pilot;
 pub mod predict;
 pub mod pretrain;
+pub mod regression;
 pub mod resolve;
 pub mod run_config;
 pub mod trained;

@@ -1,7 +1,8 @@
 //! COLA: Saeed, Grangier & Zeghidour, arXiv:2010.10915: two segments of one recording belong together.
 //!
-//! `g = tanh(LayerNorm(Linear(features)))`, `s(i, k) = g_iᵀ W g'_k`, `ℓ = InfoNCE(g W, g')` over the batch
-//! ([`crate::loss::info_nce`]): the similarity is learnt instead of being a cosine over a temperature.
+//! `g = tanh(LayerNorm(Linear(features)))`, `s(i, k) = g_iᵀ W g'_k / √P`, `ℓ = InfoNCE` over the batch
+//! ([`crate::loss::info_nce`]): the similarity is learnt instead of being a cosine over a temperature. The division is
+//! ours: without it the similarities of a random `W` are so large that the first steps throw the encoder far off.
 //!
 //! Shapes: features `(N, D)`, projections `(N, P)`, `W (P, P)`. Cost: two passes a sample and an `N × N` product.
 //!
@@ -61,6 +62,7 @@ pub struct Cola {
     projector: Linear,
     norm: LayerNorm,
     bilinear: Linear,
+    scale: f64,
 }
 
 impl Cola {
@@ -72,6 +74,7 @@ impl Cola {
             projector: Linear::new(&context.heads.pp("projector"), context.encoder.dim(), width)?,
             norm: LayerNorm::new(&context.heads.pp("norm"), width)?,
             bilinear: Linear::without_bias(&context.heads.pp("bilinear"), width, width)?,
+            scale: 1.0 / (width as f64).sqrt(),
         })
     }
 }
@@ -89,7 +92,7 @@ impl<B: Clone + 'static> Method<B> for Cola {
         let [h0, h1] = super::two_views(encoder, views)?;
         let project = |h| Ok::<_, Error>(self.norm.forward(&self.projector.forward(h)?)?.tanh()?);
         let (g0, g1) = (project(&h0)?, project(&h1)?);
-        let value = info_nce(&self.bilinear.forward(&g0)?, &g1, 1.0)?;
+        let value = info_nce(&self.bilinear.forward(&g0)?, &g1, self.scale)?;
         Ok(Loss { value, features: h0.detach(), second: Some(h1.detach()), metrics: Vec::new() })
     }
 }
