@@ -1,18 +1,20 @@
 //! Whole training steps on time series, those of `benches/peers/series.py`: the method as `manabi pretrain` runs it.
 
 use candle_core::Device;
-use manabi::core::{
-    encoder::EncoderFactory,
-    method::{BuildContext, DatasetFacts, Overrides, Step},
-    nn::Params,
-    optim::{Gradients, Groups, Optimizer, OptimizerConfig},
+use manabi::{
+    core::{
+        encoder::EncoderFactory,
+        method::{BuildContext, DatasetFacts, Overrides, Step},
+        nn::Params,
+        optim::{Gradients, Groups, Optimizer, OptimizerConfig},
+    },
+    series::{
+        batch::SeriesBatch,
+        encoder::{Dilated, DilatedConfig},
+        method::ts2vec,
+    },
 };
 use manabi_benches::values;
-use manabi_series::{
-    batch::SeriesBatch,
-    encoder::{Dilated, DilatedConfig},
-    method::ts2vec,
-};
 
 use crate::Run;
 
