@@ -13,7 +13,14 @@ import time
 import torch
 
 # Which module has a kind of case: what a case does not need is not imported, and does not count as its memory.
-MODULES = {"step": "steps", "loss": "losses", "audio": "audio", "augment": "augment", "jpeg": "loading"}
+MODULES = {
+    "step": "steps",
+    "loss": "losses",
+    "audio": "audio",
+    "series": "series",
+    "augment": "augment",
+    "jpeg": "loading",
+}
 
 
 def cases(kind: str):

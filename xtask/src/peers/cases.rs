@@ -28,6 +28,7 @@ pub const ALL: &[Case] = &[
     plain("step/simclr-resnet18-bf16", AUTOCAST),
     plain("step/vit-tiny-bf16", AUTOCAST),
     plain("step/bert-4x256-bf16", AUTOCAST),
+    compiled("series/ts2vec-step", EAGER),
     plain("conv/3x3-64@32", FORMATS),
     plain("conv/3x3-128@16", FORMATS),
     plain("conv/3x3-256@8", FORMATS),
@@ -84,7 +85,7 @@ impl Case {
 
     /// True for a single kernel, which the machine's peak may bind.
     pub fn is_kernel(&self) -> bool {
-        !["step/", "audio/", "augment/", "jpeg/"].iter().any(|kind| self.name.starts_with(kind))
+        !["step/", "audio/", "series/", "augment/", "jpeg/"].iter().any(|kind| self.name.starts_with(kind))
     }
 }
 
@@ -114,7 +115,7 @@ mod tests {
     fn the_peers_worker_knows_every_case() {
         let read = |file: &str| std::fs::read_to_string(super::super::environment::peers_folder().join(file)).unwrap();
         let scripts: String =
-            ["kernels.py", "losses.py", "audio.py", "augment.py", "loading.py", "steps.py"].map(read).concat();
+            ["kernels.py", "losses.py", "audio.py", "series.py", "augment.py", "loading.py", "steps.py"].map(read).concat();
         for case in ALL {
             // Names that a script puts together from sizes are left out.
             let made = ["conv/3x3-", "matmul/", "attention/"].iter().any(|kind| case.name.starts_with(kind));

@@ -46,3 +46,6 @@ fn views<'a, const N: usize>(method: &str, views: &'a [SeriesBatch]) -> Result<&
 fn unit_rows(x: &Tensor) -> Result<Tensor> {
     Ok(manabi_kernels::norm::l2_normalize(x, 1e-12)?)
 }
+
+#[cfg(test)]
+mod tests;

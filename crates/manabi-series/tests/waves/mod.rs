@@ -1,7 +1,6 @@
 //! Generated series of three classes, as a modality of their own, for the tests of this folder.
 //!
-//! Two channels of 96 time stamps. The class is the shape of a repeated bump (sine, saw, square) on the first channel;
-//! its period, phase and size, a drift, noise and the whole second channel say nothing.
+//! Two channels of 64 time stamps, a sine in much noise. The class is its period; phases and sizes say nothing.
 
 use candle_core::{Device, Tensor};
 use manabi_core::{
@@ -17,41 +16,29 @@ use manabi_series::{batch::SeriesBatch, encoder, method as own};
 use serde::{Deserialize, Serialize};
 
 pub const CHANNELS: usize = 2;
-pub const LENGTH: usize = 96;
-const CLASSES: usize = 3;
+pub const LENGTH: usize = 64;
+/// Of each class.
+const PERIODS: [f32; 3] = [7.0, 9.0, 12.0];
+const NOISE: f32 = 1.0;
 
 /// One series, channel after channel.
 pub type Series = Vec<f32>;
-
-fn shape(class: usize, phase: f32) -> f32 {
-    let place = phase.fract();
-    match class {
-        0 => (std::f32::consts::TAU * place).sin(),
-        1 => 2.0 * place - 1.0,
-        _ => f32::from(place < 0.5) * 2.0 - 1.0,
-    }
-}
-
-fn channel(class: usize, rng: &mut Rng, noise: f32) -> Vec<f32> {
-    let (period, start, size) = (rng.range(8.0, 24.0), rng.uniform(), rng.range(0.6, 1.4));
-    let mut drift = 0.0;
-    let value = |t: usize| {
-        drift = 0.95 * drift + 0.2 * rng.normal();
-        size * shape(class, start + t as f32 / period) + drift + noise * rng.normal()
-    };
-    (0..LENGTH).map(value).collect()
-}
 
 /// `rows` series, the classes in turn.
 pub fn dataset(rows: usize) -> MemorySource<Series> {
     let sample = |row: usize| {
         let mut rng = Key::new(11, Purpose::Synthetic).sample(row as u64).rng();
-        let mut series = channel(row % CLASSES, &mut rng, 0.3);
-        let other = rng.below(CLASSES);
-        series.extend(channel(other, &mut rng, 0.3));
+        let period = PERIODS[row % PERIODS.len()] * rng.range(0.95, 1.05);
+        let mut series = Vec::with_capacity(CHANNELS * LENGTH);
+        for _ in 0..CHANNELS {
+            let (start, size) = (rng.uniform(), rng.range(0.7, 1.3));
+            let wave = |t: usize| size * (std::f32::consts::TAU * (start + t as f32 / period)).sin();
+            series.extend((0..LENGTH).map(|t| wave(t) + NOISE * rng.normal()));
+        }
         series
     };
-    let entry = |row: usize| Entry { label: Some((row % CLASSES).to_string()), ..Entry::new(row.to_string(), "") };
+    let label = |row: usize| Some((row % PERIODS.len()).to_string());
+    let entry = |row: usize| Entry { label: label(row), ..Entry::new(row.to_string(), "") };
     let listing = Listing { entries: (0..rows).map(entry).collect(), ..Listing::default() };
     MemorySource::new(listing, (0..rows).map(sample).collect()).unwrap()
 }

@@ -13,8 +13,15 @@ const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
 const EMBEDDED: &[(&str, &str)] = &[
     ("cifar10-jpg.toml", include_str!("../../../../datasets/cifar10-jpg.toml")),
+    ("cmapss-fd001.toml", include_str!("../../../../datasets/cmapss-fd001.toml")),
+    ("cwru-12k-de-load0.toml", include_str!("../../../../datasets/cwru-12k-de-load0.toml")),
+    ("esc10-16k.toml", include_str!("../../../../datasets/esc10-16k.toml")),
     ("fashion-mnist.toml", include_str!("../../../../datasets/fashion-mnist.toml")),
+    ("fsdd.toml", include_str!("../../../../datasets/fsdd.toml")),
     ("magnetic-tile.toml", include_str!("../../../../datasets/magnetic-tile.toml")),
+    ("nab.toml", include_str!("../../../../datasets/nab.toml")),
+    ("skab.toml", include_str!("../../../../datasets/skab.toml")),
+    ("ucr.toml", include_str!("../../../../datasets/ucr.toml")),
 ];
 
 /// All datasets by name: the built-in ones, and those of the folder in `MANABI_MANIFESTS`.

@@ -28,6 +28,7 @@ use manabi_core::{
 use serde::{Deserialize, Serialize};
 
 mod crops;
+mod fused;
 pub mod loss;
 mod noise;
 

@@ -37,10 +37,12 @@ pub(super) fn dropout(z: &Tensor, step: &Step, view: u32, p: f64) -> Result<Tens
     if p <= 0.0 {
         return Ok(z.clone());
     }
-    let (n, t, d) = z.dims3()?;
+    // In the order in which encoders have it: time last.
+    let z = z.transpose(1, 2)?.contiguous()?;
     let (scale, below) = ((1.0 / (1.0 - p)) as f32, (p * 65536.0) as u64);
-    let mut mask = vec![0f32; n * t * d];
-    mask.par_chunks_mut((t * d).max(1)).enumerate().for_each(|(row, mask)| {
+    let (n, d, t) = z.dims3()?;
+    let mut mask = vec![0f32; n * d * t];
+    mask.par_chunks_mut((d * t).max(1)).enumerate().for_each(|(row, mask)| {
         let mut rng = key(step, Purpose::Dropout, row, view).rng();
         // Four numbers of 16 bits from each draw.
         for mask in mask.chunks_mut(4) {
@@ -50,7 +52,8 @@ pub(super) fn dropout(z: &Tensor, step: &Step, view: u32, p: f64) -> Result<Tens
             }
         }
     });
-    Ok((z * Tensor::from_vec(mask, (n, t, d), z.device())?)?)
+    let mask = Tensor::from_vec(mask, (n, d, t), z.device())?;
+    Ok((z * mask)?.transpose(1, 2)?)
 }
 
 #[cfg(test)]

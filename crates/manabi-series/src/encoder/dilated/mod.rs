@@ -20,12 +20,15 @@ use candle_core::Tensor;
 use manabi_core::{
     Result,
     encoder::{Encoder, FrameEncoder, Mask, Mode, Targets, TokenEncoder},
-    nn::{Conv1d, Conv1dParams, Init, Params, Role},
+    nn::{Conv1dParams, Init, Params, Role},
 };
-use manabi_kernels::{activation::gelu, conv::conv1d, pool::max_pool1d};
+use manabi_kernels::{conv::conv1d, pool::max_pool1d};
+
+mod block;
 
 use super::shared;
 use crate::batch::SeriesBatch;
+use block::Block;
 
 /// The paper's number of blocks before the last one.
 const DEPTH: usize = 10;
@@ -60,33 +63,6 @@ impl DilatedConfig {
     pub fn cost(&self, length: usize) -> f64 {
         let [c, h, d, blocks] = [self.channels, self.hidden, self.output, self.depth].map(|v| v as f64);
         length as f64 * (c * h + blocks * 6.0 * h * h + 4.0 * h * d + 3.0 * d * d)
-    }
-}
-
-struct Block {
-    convs: [Conv1d; 2],
-    shortcut: Option<Conv1d>,
-}
-
-impl Block {
-    fn new(params: &Params, inputs: usize, outputs: usize, dilation: usize) -> Result<Self> {
-        let shape = Conv1dParams { dilation, padding: dilation, ..Conv1dParams::default() };
-        let conv = |name, inputs| Conv1d::new(&params.pp(name), inputs, outputs, 3, shape);
-        let shortcut = || Conv1d::new(&params.pp("projector"), inputs, outputs, 1, Conv1dParams::default());
-        Ok(Self {
-            convs: [conv("conv1.conv", inputs)?, conv("conv2.conv", outputs)?],
-            shortcut: (inputs != outputs).then(shortcut).transpose()?,
-        })
-    }
-
-    /// `(N, I, L)` → `(N, O, L)`.
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let y = self.convs[0].forward(&gelu(x)?)?;
-        let y = self.convs[1].forward(&gelu(&y)?)?;
-        match &self.shortcut {
-            Some(shortcut) => Ok((y + shortcut.forward(x)?)?),
-            None => Ok((y + x)?),
-        }
     }
 }
 
