@@ -8,10 +8,7 @@ use manabi_audio::{
     AudioConfig, AudioModality, Clip,
     decode::{decode, probe},
 };
-use manabi_core::{
-    data::{DataSpec, Source},
-    modality::Modality,
-};
+use manabi_core::{data::DataSpec, modality::Modality};
 
 fn file(kind: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/sweep.{kind}"))

@@ -45,7 +45,7 @@ fn before_and_after(name: &str, encoder: &str, steps: u64) -> (f64, f64) {
     let before = probe(&modality, &source, random.as_ref());
     let config =
         TrainConfig { steps: Some(steps), batch: Some(64), monitor_every: 0, seed: 1, ..TrainConfig::default() };
-    let setup = Setup::new(&modality, &source, &rows, method::find(name).unwrap(), config);
+    let setup = Setup::new(&modality, &source, &rows, method::find::<AudioModality>(name).unwrap(), config);
     let mut trainer = Trainer::new(setup).unwrap();
     trainer.run(&mut Quiet).unwrap();
     let after = probe(&modality, &source, trainer.encoder());

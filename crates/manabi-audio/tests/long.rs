@@ -8,7 +8,7 @@ use std::{
 
 use manabi_audio::{AudioConfig, AudioModality};
 use manabi_core::{
-    data::{DataSpec, Source},
+    data::DataSpec,
     modality::{Modality, ViewKind},
     rng::{Key, Purpose},
 };

@@ -5,10 +5,12 @@
 //! augmentations and encoders; [`pilot`] has the label-efficiency study and its report.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub use manabi_audio as audio;
 pub use manabi_core as core;
 pub use manabi_image as image;
 pub use manabi_kernels as kernels;
 pub use manabi_pilot as pilot;
+pub use manabi_series as series;
 
 pub mod cli;
 pub mod command;

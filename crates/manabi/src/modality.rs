@@ -22,7 +22,11 @@ use crate::{
 };
 
 /// Every modality that the command line knows.
-pub const REGISTRY: &[&dyn AnyModality] = &[&Of::<manabi_image::ImageModality>::NEW];
+pub const REGISTRY: &[&dyn AnyModality] = &[
+    &Of::<manabi_image::ImageModality>::NEW,
+    &Of::<manabi_audio::AudioModality>::NEW,
+    &Of::<manabi_series::SeriesModality>::NEW,
+];
 
 /// A method without the type of its batch.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]

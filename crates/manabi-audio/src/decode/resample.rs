@@ -3,12 +3,12 @@
 //! `S` samples become `ceil(S · to / from)`. A recording that is cut into clips is resampled clip by clip, so the first
 //! and last few milliseconds of a clip see silence beyond its ends.
 
-use rubato::{Fft, FixedSync, Resampler, audioadapter_buffers::direct::SequentialSlice};
+use rubato::{Fft, FixedSync, Resampler, WindowFunction, audioadapter_buffers::direct::SequentialSlice};
 
 use super::Reason;
 
-/// Samples that the resampler takes at once; its filter's length is a quarter of it.
-const CHUNK: usize = 1_024;
+/// Samples that the resampler takes at once, at least; its filter is as long.
+const BLOCK: usize = 512;
 
 /// `samples` at `from` Hz as samples at `to` Hz.
 pub fn resample(samples: Vec<f32>, from: u32, to: u32) -> Reason<Vec<f32>> {
@@ -16,7 +16,11 @@ pub fn resample(samples: Vec<f32>, from: u32, to: u32) -> Reason<Vec<f32>> {
         return Ok(samples);
     }
     let fail = |e: &dyn std::fmt::Display| format!("{from} Hz cannot be resampled to {to} Hz: {e}");
-    let mut resampler = Fft::<f32>::new(from as usize, to as usize, CHUNK, 1, FixedSync::Both).map_err(|e| fail(&e))?;
+    // An even number of the smallest blocks that fit both rates: half of one is the delay, and must be whole samples.
+    let block = 2 * (from / divisor(from, to)) as usize;
+    let (block, window) = (block * BLOCK.div_ceil(block), WindowFunction::BlackmanHarris2);
+    let mut resampler = Fft::<f32>::new_custom(from as usize, to as usize, block, 1, 1, window, FixedSync::Both)
+        .map_err(|e| fail(&e))?;
     let input = SequentialSlice::new(&samples, 1, samples.len()).map_err(|e| fail(&e))?;
     let mut output = vec![0.0f32; resampler.process_all_needed_output_len(samples.len())];
     let room = output.len();
@@ -25,6 +29,11 @@ pub fn resample(samples: Vec<f32>, from: u32, to: u32) -> Reason<Vec<f32>> {
         resampler.process_all_into_buffer(&input, &mut adapter, samples.len(), None).map_err(|e| fail(&e))?;
     output.truncate(length);
     Ok(output)
+}
+
+/// The greatest common divisor.
+fn divisor(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { divisor(b, a % b) }
 }
 
 #[cfg(test)]

@@ -165,7 +165,7 @@ mod tests {
         assert!(refused(FrontEndConfig { hop: Some(2000), ..base.clone() }).contains("hop = 2000"));
         assert!(refused(FrontEndConfig { f_max: Some(9000.0), ..base.clone() }).contains("8000"));
         assert!(refused(FrontEndConfig { floor: 0.0, ..base.clone() }).contains("floor"));
-        let empty = refused(FrontEndConfig { n_mels: Some(256), ..base });
-        assert!(empty.contains("n_mels = 256") && empty.contains("15.6 Hz"), "{empty}");
+        let empty = refused(FrontEndConfig { n_mels: Some(512), ..base });
+        assert!(empty.contains("n_mels = 512") && empty.contains("15.6 Hz"), "{empty}");
     }
 }

