@@ -22,7 +22,8 @@ pub fn common(catalogue: &mut Catalogue) -> Result<Vec<Arc<[usize]>>> {
         let other = catalogue.recordings.iter().find(|r| names.iter().all(|n| place(&r.channels, n).is_none()));
         let (id, found) = other.map_or((first_id.as_str(), &names), |r| (r.id.as_str(), &r.channels));
         return Err(Error::data(format!(
-            "the recordings have no channel in common: {first_id} has {}, {id} has {}; read them apart, or rename the columns",
+            "the recordings have no channel in common: {first_id} has {}, {id} has {}; read them apart, or rename \
+             columns",
             first_few(&names),
             first_few(found)
         )));

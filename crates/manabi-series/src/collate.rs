@@ -5,8 +5,8 @@ use manabi_core::{Error, Result};
 
 use crate::{batch::SeriesBatch, series::Series};
 
-/// Values `(N, C, L)` with 0 for what is missing, and which steps were seen `(N, L)` if any was not. Views are normalised
-/// when they are made; all must be of one size.
+/// Values `(N, C, L)` with 0 for what is missing, and which steps were seen `(N, L)` if any was not. Views are
+/// normalised when they are made; all must be of one size.
 pub fn collate(views: &[Series], device: &Device) -> Result<SeriesBatch> {
     let Some(first) = views.first() else {
         return Err(Error::data("a batch of no series"));
@@ -14,7 +14,8 @@ pub fn collate(views: &[Series], device: &Device) -> Result<SeriesBatch> {
     let (channels, length) = (first.channels, first.length);
     if let Some(other) = views.iter().find(|v| (v.channels, v.length) != (channels, length)) {
         return Err(Error::data(format!(
-            "a batch holds series of {channels} channels and {length} steps and of {} and {}; make views of one size first",
+            "a batch holds series of {channels} channels and {length} steps and of {} and {}; make views of one size \
+             first",
             other.channels, other.length
         )));
     }

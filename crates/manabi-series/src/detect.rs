@@ -71,7 +71,8 @@ fn is_named(path: &Path) -> bool {
     format_of(path).is_some() && !is_beside(path)
 }
 
-/// True if at least half of the first files below `folder` are named like ours, and half of the first of these are ours.
+/// True if at least half of the first files below `folder` are named like ours, and half of the first of these are
+/// ours.
 fn holds_series(folder: &Path) -> bool {
     let visible = |e: &walkdir::DirEntry| e.depth() == 0 || !e.file_name().to_string_lossy().starts_with('.');
     let walk = WalkDir::new(folder).max_depth(6).sort_by_file_name().into_iter().filter_entry(visible);

@@ -122,6 +122,8 @@ impl Modality for SeriesModality {
             )));
         }
         let config = SeriesConfig {
+            // Recordings that come later are cut as these were, however long they are.
+            window: config.window.or(Some(length)),
             length: Some(length),
             channels: Some(channels),
             mean: Some(statistics.mean.clone()),

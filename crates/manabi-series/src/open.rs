@@ -68,8 +68,8 @@ fn files(path: &Path) -> Result<Listing> {
             Listing { entries: vec![Entry::new(name, path)], ..Listing::default() }
         }
         None => {
-            let known = "a folder or file of tables of numbers (csv, tsv, txt), Parquet, MATLAB 5 or sktime files, or a \
-                         table with a path column that names such files";
+            let known = "a folder or file of tables of numbers (csv, tsv, txt), Parquet, MATLAB 5 or sktime files, or \
+                         a table with a path column that names such files";
             return Err(Error::data(format!("{}: no series here; {known} can be read", path.display())));
         }
     };
@@ -82,8 +82,8 @@ fn files(path: &Path) -> Result<Listing> {
     let sets: BTreeSet<&str> = listing.entries.iter().filter_map(|e| set_of(e)).collect();
     if let (false, Some(example)) = (sets.len() <= 1, sets.first()) {
         listing.notes.push(format!(
-            "{} sets in one folder: their classes are named SET/CLASS; give the folder of one of them ({example}) to look \
-             at it alone",
+            "{} sets in one folder: their classes are named SET/CLASS; give the folder of one of them ({example}) to \
+             look at it alone",
             sets.len()
         ));
     }
@@ -144,8 +144,8 @@ fn too_many(skipped: &[Skipped], total: usize, spec: &DataSpec) -> Result<()> {
     }
     let named: Vec<String> = skipped.iter().map(|s| format!("{} ({})", s.id, s.reason)).collect();
     Err(Error::data(format!(
-        "{}: at least {} of {total} files cannot be read, more than max_bad = {} % allows; mend or remove them, or allow \
-         more with --max-bad: {}",
+        "{}: at least {} of {total} files cannot be read, more than max_bad = {} % allows; mend or remove them, or \
+         allow more with --max-bad: {}",
         spec.path.display(),
         skipped.len(),
         spec.max_bad * 100.0,

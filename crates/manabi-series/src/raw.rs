@@ -1,9 +1,9 @@
 //! The honest baseline: statistics of each channel that an engineer would compute first.
 //!
-//! For each channel [`FIGURES`] numbers: mean, standard deviation, smallest, largest, skewness, excess kurtosis, rate of
-//! crossings of the mean, autocorrelation at five lags, and the share of the energy in eight bands of the spectrum, each
-//! twice as wide as the one below. Missing values are left out, or interpolated where order matters; a channel of which
-//! nothing was measured is zero throughout.
+//! For each channel [`FIGURES`] numbers: mean, standard deviation, smallest, largest, skewness, excess kurtosis, rate
+//! of crossings of the mean, autocorrelation at five lags, and the share of the energy in eight bands of the spectrum,
+//! each twice as wide as the one below. Missing values are left out, or interpolated where order matters; a channel of
+//! which nothing was measured is zero throughout.
 
 use crate::{augment::Spectrum, series::Series};
 
@@ -60,8 +60,8 @@ fn figures(row: &[f32], filled: &[f32], spectrum: &Spectrum) -> [f64; FIGURES] {
     figures
 }
 
-/// The share of the energy in each band; the highest band is the upper half of the spectrum, the one below it the quarter
-/// below, and so on, and the lowest is what is left.
+/// The share of the energy in each band; the highest band is the upper half of the spectrum, the one below it the
+/// quarter below, and so on, and the lowest is what is left.
 fn bands(centred: &[f64], spectrum: &Spectrum, shares: &mut [f64]) {
     let row: Vec<f32> = centred.iter().map(|v| *v as f32).collect();
     let power: Vec<f64> = spectrum.of(&row).iter().skip(1).map(|c| f64::from(c.norm_sqr())).collect();
@@ -113,7 +113,8 @@ mod tests {
     proptest! {
         #[test]
         fn the_length_is_always_the_same_and_all_is_finite(
-            values in proptest::collection::vec(prop_oneof![Just(f32::NAN), -1e30f32..1e30], 1..120), channels in 1usize..4,
+            values in proptest::collection::vec(prop_oneof![Just(f32::NAN), -1e30f32..1e30], 1..120),
+            channels in 1usize..4,
         ) {
             let length = values.len() / channels;
             prop_assume!(length > 0);

@@ -77,8 +77,8 @@ fn jumps(catalogue: &Catalogue) -> Vec<String> {
         let filled: u64 = timings.iter().map(|t| t.filled).sum();
         let breaks: usize = catalogue.recordings.iter().map(|r| r.breaks.len()).sum();
         notes.push(format!(
-            "{gaps} gaps in time, the longest of {longest} s: {filled} missing rows filled in, {breaks} cuts (no window \
-             crosses them)"
+            "{gaps} gaps in time, the longest of {longest} s: {filled} missing rows filled in, {breaks} cuts (no \
+             window crosses them)"
         ));
     }
     let irregular = timings.iter().filter(|t| t.interval.is_none()).count();

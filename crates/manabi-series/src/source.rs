@@ -69,8 +69,8 @@ fn entry(catalogue: &Catalogue, recording: &Recording, section: &Section, rows: 
     })
 }
 
-/// A window is anomalous if any of its rows is flagged. Of labels of rows it bears the one that most of them bear, if these
-/// are at least half.
+/// A window is anomalous if any of its rows is flagged. Of labels of rows it bears the one that most of them bear, if
+/// these are at least half.
 fn label(recording: &Recording, words: &[String], rows: &Range<u64>) -> Option<String> {
     if let Some(flagged) = &recording.flagged {
         let any = flagged.iter().any(|f| f.start < rows.end && rows.start < f.end);
@@ -118,8 +118,8 @@ fn target(catalogue: &Catalogue, recording: &Recording, rows: &Range<u64>) -> Re
 }
 
 impl SeriesSource {
-    /// The source of `listing`, whose rows belong to the recordings `owners`; `columns` are the places of the channels in
-    /// each recording.
+    /// The source of `listing`, whose rows belong to the recordings `owners`; `columns` are the places of the channels
+    /// in each recording.
     pub fn new(
         catalogue: Catalogue,
         listing: Listing,

@@ -44,8 +44,9 @@ pub fn rule(recordings: &[Recording], words: &[String], config: &SeriesConfig) -
         }
         SplitRule::Auto if official => SplitRule::Official,
         SplitRule::Auto if recordings.iter().all(|r| r.whole) => SplitRule::Recording,
-        SplitRule::Auto if config.label == LabelRule::Kind => SplitRule::Recording,
         SplitRule::Auto if single(recordings, words).is_empty() => SplitRule::Recording,
+        // By kind of fault there is a split by size, in which the class without a fault takes part in blocks.
+        SplitRule::Auto if config.label == LabelRule::Kind && several(recordings, words) => SplitRule::Recording,
         SplitRule::Auto => SplitRule::Position,
         chosen => chosen,
     })
@@ -107,6 +108,11 @@ fn single(recordings: &[Recording], words: &[String]) -> Vec<String> {
     groups(recordings, words).into_iter().filter(|(_, groups)| groups.len() == 1).map(|(class, _)| class).collect()
 }
 
+/// True if some class has several groups.
+fn several(recordings: &[Recording], words: &[String]) -> bool {
+    groups(recordings, words).values().any(|groups| groups.len() > 1)
+}
+
 fn by_position(recording: &Recording, plan: Plan) -> Vec<Section> {
     if recording.whole {
         return vec![Section { rows: 0..recording.rows, split: recording.split, group: recording.group.clone() }];
@@ -130,9 +136,9 @@ fn position_remark(recordings: &[Recording], words: &[String], plan: Plan) -> St
         _ => format!(". {short} recordings are too short to be tested on; set a smaller window"),
     };
     format!(
-        "{why} split is by position: the first 70 % of each recording train, the last 30 % test, one window between them \
-         left out. The same machine stands on both sides, which flatters the figures; recordings of further machines, named \
-         in a group column, would give honest ones{untested}"
+        "{why} split is by position: the first 70 % of each recording train, the last 30 % test, one window between \
+         them left out. The same machine stands on both sides, which flatters the figures; recordings of further \
+         machines, named in a group column, would give honest ones{untested}"
     )
 }
 

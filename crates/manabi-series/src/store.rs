@@ -191,7 +191,8 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_pushed_is_read_back_over_every_border(
-            limit in 0u64..400, lengths in proptest::collection::vec(0usize..200, 0..12), cut in 0u64..900, at in 0u64..900, count in 0usize..300,
+            limit in 0u64..400, lengths in proptest::collection::vec(0usize..200, 0..12),
+            cut in 0u64..900, at in 0u64..900, count in 0usize..300,
         ) {
             let (mut store, mut plain) = (Store::new(limit), Vec::new());
             for (index, length) in lengths.iter().enumerate() {

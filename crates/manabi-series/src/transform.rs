@@ -1,8 +1,8 @@
 //! Pretext transformations: which of eight was done to the series (Saeed, Ozcelebi & Lukkien, IMWUT 2019), or in which
 //! order its quarters stand.
 //!
-//! The classes do not depend on the data: where there is one channel only, the eighth class smooths the series instead of
-//! exchanging channels.
+//! The classes do not depend on the data: where there is one channel only, the eighth class smooths the series instead
+//! of exchanging channels.
 
 use manabi_core::{Error, Result, modality::PretextTask, rng::Rng};
 

@@ -42,7 +42,10 @@ pub fn keep_short(recordings: &mut [Recording], config: &SeriesConfig) {
     let one_label = |r: &Recording| r.whole || (r.runs.is_empty() && r.flagged.is_none() && r.life.is_none());
     let short = |r: &Recording| r.whole || (r.rows <= SHORT && r.breaks.is_empty() && r.target_column.is_none());
     let labelled = recordings.iter().any(|r| r.label.is_some() || r.target.is_some());
-    if config.window.is_none()
+    let longest = recordings.iter().map(|r| r.rows).max().unwrap_or(0);
+    // What was fitted to such recordings has their length for its window.
+    let fitted = config.window == config.length && config.window.is_some_and(|w| longest <= w as u64);
+    if (config.window.is_none() || fitted)
         && labelled
         && recordings.len() >= MANY
         && recordings.iter().all(|r| one_label(r) && short(r))
@@ -81,8 +84,8 @@ fn is_fast(recordings: &[Recording], median: u64) -> bool {
     }
 }
 
-/// The windows of the rows `section` of a recording: none crosses a break. With remaining life they are counted from the
-/// end, so that the last one ends with the recording.
+/// The windows of the rows `section` of a recording: none crosses a break. With remaining life they are counted from
+/// the end, so that the last one ends with the recording.
 pub fn cut(recording: &Recording, section: Range<u64>, plan: Plan, cuts: &mut Cuts) -> Vec<Range<u64>> {
     if recording.whole {
         return vec![section];
@@ -180,7 +183,8 @@ mod tests {
     proptest! {
         #[test]
         fn windows_stay_in_their_piece(
-            rows in 0u64..200, breaks in proptest::collection::btree_set(1u64..200, 0..4), window in 4usize..40, stride in 1usize..50,
+            rows in 0u64..200, breaks in proptest::collection::btree_set(1u64..200, 0..4),
+            window in 4usize..40, stride in 1usize..50,
         ) {
             let recording = Recording { breaks: breaks.into_iter().collect(), ..recording(rows) };
             for found in cut(&recording, 0..rows, Plan { window, stride }, &mut Cuts::default()) {

@@ -70,7 +70,7 @@ fn masked_prediction_learns_from_series() {
 
 #[test]
 fn transformation_recognition_learns_from_series() {
-    learns("transformation", "resnet1d", 150, 0.03);
+    learns("transformation", "resnet1d", 40, 0.03);
 }
 
 #[test]

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 /// How views are made; deviations are in units of the channel's own, as views are of normalised values.
 ///
-/// Weak views are scaled and jittered, strong ones cropped, permuted and jittered, as TS-TCC's two families (IJCAI 2021)
-/// are. Its figures (jitter 0.8 and eight segments for activity data, 0.001 and five for EEG) differ by a factor of 800
-/// between datasets; the defaults here are Um et al.'s (ICMI 2017), which leave shapes recognisable.
+/// Weak views are scaled and jittered, strong ones cropped, permuted and jittered, as TS-TCC's two families (IJCAI
+/// 2021) are. Its figures (jitter 0.8 and eight segments for activity data, 0.001 and five for EEG) differ by a factor
+/// of 800 between datasets; the defaults here are Um et al.'s (ICMI 2017), which leave shapes recognisable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AugmentConfig {

@@ -39,8 +39,8 @@ pub struct Recipe<'a> {
 }
 
 impl Recipe<'_> {
-    /// One view: `length` steps, half of them for a local one. Series that are shorter are padded at the end with missing
-    /// values, after all else, so that no operation sees the padding; longer ones are shrunk.
+    /// One view: `length` steps, half of them for a local one. Series that are shorter are padded at the end with
+    /// missing values, after all else, so that no operation sees the padding; longer ones are shrunk.
     pub fn view(&self, series: &Series, kind: ViewKind, rng: &mut Rng) -> Series {
         let mut view = self.normalised(series);
         match kind {

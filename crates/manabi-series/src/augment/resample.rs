@@ -21,8 +21,8 @@ pub fn read(series: &Series, places: &[f32]) -> Series {
     Series { channels: series.channels, length: places.len(), values }
 }
 
-/// The steps `start .. start + width` spread over `length` steps. Where several steps fall into one, their mean is taken:
-/// no high frequency folds into a low one.
+/// The steps `start .. start + width` spread over `length` steps. Where several steps fall into one, their mean is
+/// taken: no high frequency folds into a low one.
 pub fn resize(series: &Series, start: f32, width: f32, length: usize) -> Series {
     let ratio = width / length.max(1) as f32;
     if ratio <= 1.0 {
@@ -69,7 +69,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_size_is_reached_with_all_channels_alike(length in 1usize..60, start in 0.0f32..20.0, width in 1.0f32..30.0, to in 1usize..60) {
+        fn every_size_is_reached_with_all_channels_alike(
+            length in 1usize..60, start in 0.0f32..20.0, width in 1.0f32..30.0, to in 1usize..60,
+        ) {
             let series = ramps(2, length);
             let found = resize(&series, start, width, to);
             prop_assert_eq!((found.length, found.values.len()), (to, 2 * to));

@@ -1,14 +1,16 @@
 //! What time stamps say: the sampling interval, gaps, irregular steps.
 //!
 //! The interval is the median of the first steps. A step of about `k ≥ 2` intervals is a gap of `k − 1` rows: with
-//! `resample = "auto"` a short one is filled with missing rows, and a long one ends the piece from which windows are cut.
+//! `resample = "auto"` a short one is filled with missing rows, and a long one ends the piece from which windows are
+//! cut.
 
 use serde::{Deserialize, Serialize};
 
 /// Rows whose steps give the interval.
 pub const LEARN: usize = 256;
-/// The most rows that are filled in one gap.
-const MAX_FILL: u64 = 32;
+/// The most rows that are filled in one gap: fewer than the smallest window that is chosen by itself, so that no window
+/// holds nothing.
+const MAX_FILL: u64 = 12;
 
 /// What is done where time jumps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

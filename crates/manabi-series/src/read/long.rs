@@ -32,8 +32,8 @@ pub struct Columns {
     group: Option<usize>,
 }
 
-/// The columns, if the table is in the long layout: `time`, one of `variable`, `channel`, `sensor`, `tag`, `signal`, and
-/// `value`.
+/// The columns, if the table is in the long layout: `time`, one of `variable`, `channel`, `sensor`, `tag`, `signal`,
+/// and `value`.
 pub fn columns(head: &Head, config: &SeriesConfig) -> std::result::Result<Option<Columns>, String> {
     if matches!(config.layout, Layout::Steps | Layout::Series) {
         return Ok(None);
@@ -52,8 +52,8 @@ pub fn columns(head: &Head, config: &SeriesConfig) -> std::result::Result<Option
             Ok(Some(Columns { time: Some(time), name, value, label, group }))
         }
         _ if config.layout == Layout::Long => Err(format!(
-            "layout = \"long\" needs a time, a column variable, channel, sensor, tag or signal, and a column value; found: \
-             {}",
+            "layout = \"long\" needs a time, a column variable, channel, sensor, tag or signal, and a column value; \
+             found: {}",
             names.join(", ")
         )),
         _ => Ok(None),

@@ -1,6 +1,7 @@
 //! Parquet tables: flat columns of numbers, texts and time stamps, read in blocks without Arrow.
 //!
-//! Packed with Snappy, LZ4 or gzip or not at all; Zstandard and Brotli are not built in. Lists and structs are left out.
+//! Packed with Snappy, LZ4 or gzip or not at all; Zstandard and Brotli are not built in. Lists and structs are left
+//! out.
 
 use std::{borrow::Cow, fs::File};
 
@@ -33,8 +34,19 @@ const HEAD: usize = 64;
 /// What stands in a head for a time stamp, so that its column is known as one.
 const STAMP: &str = "1970-01-01 00:00:00";
 
+/// Runs what works with the parquet crate, which asserts some of what a damaged file says of itself; that ends as an
+/// error and not as a panic.
+fn guarded<T>(run: impl FnOnce() -> T) -> std::result::Result<T, String> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).map_err(|_| broken("it contradicts itself"))
+}
+
 /// Reads the table that `entry` names.
 pub fn read(entry: &Entry, config: &SeriesConfig, catalogue: &mut Catalogue) -> Result<()> {
+    // The caller forgets what was pushed before an error, so that no half-written state stays.
+    guarded(|| read_rows(entry, config, catalogue)).map_err(|reason| Error::file(&entry.path, reason))?
+}
+
+fn read_rows(entry: &Entry, config: &SeriesConfig, catalogue: &mut Catalogue) -> Result<()> {
     let file = |reason: String| Error::file(&entry.path, reason);
     let opened = File::open(&entry.path).map_err(|e| Error::io(&entry.path, e))?;
     let mut table = Blocks::open(opened).map_err(file)?;
@@ -52,7 +64,7 @@ pub fn read(entry: &Entry, config: &SeriesConfig, catalogue: &mut Catalogue) -> 
 
 /// The head of the table at `path`, to know what it is.
 pub fn head_of(path: &std::path::Path) -> std::result::Result<Head, String> {
-    Blocks::open(File::open(path).map_err(|e| e.to_string())?)?.head()
+    guarded(|| Blocks::open(File::open(path).map_err(|e| e.to_string())?)?.head())?
 }
 
 /// What the numbers of a column count.
@@ -86,7 +98,15 @@ fn broken(error: impl std::fmt::Display) -> String {
 
 impl Blocks {
     fn open(file: File) -> std::result::Result<Self, String> {
+        let length = i64::try_from(file.metadata().map_err(broken)?.len()).map_err(broken)?;
         let file = SerializedFileReader::new(file).map_err(broken)?;
+        for column in file.metadata().row_groups().iter().flat_map(|group| group.columns()) {
+            let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+            let end = start.checked_add(column.compressed_size());
+            if start < 0 || column.compressed_size() < 0 || end.is_none_or(|end| end > length) {
+                return Err(broken("a column lies outside of the file"));
+            }
+        }
         let schema = file.metadata().file_metadata().schema_descr();
         let flat = |c: &ColumnDescPtr| c.max_rep_level() == 0 && c.max_def_level() <= 1 && c.path().parts().len() == 1;
         let leaves: Vec<(usize, String, Kind)> = (0..schema.num_columns())

@@ -89,8 +89,8 @@ fn missing(name: &str, names: &[String]) -> String {
     format!("there is no column \"{name}\"; found: {}", names.join(", "))
 }
 
-/// True if at least half of the cells of the head are numbers or missing: a word among numbers is a mistake that reading
-/// will name, a number among words is none.
+/// True if at least half of the cells of the head are numbers or missing: a word among numbers is a mistake that
+/// reading will name, a number among words is none.
 pub fn is_numeric(head: &Head, column: usize) -> bool {
     let numbers = head.column(column).filter(|cell| number(cell.as_bytes(), head.dialect.comma).is_some()).count();
     2 * numbers >= head.column(column).count()

@@ -175,7 +175,8 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), byte in any::<u8>()) {
             for separator in [Separator::Byte(byte), Separator::Blanks] {
-                let mut table = Table::new(bytes.as_slice(), Dialect { separator, header: None, comma: false }).unwrap();
+                let dialect = Dialect { separator, header: None, comma: false };
+                let mut table = Table::new(bytes.as_slice(), dialect).unwrap();
                 while let Ok(true) = table.advance() {
                     let _ = table.cell(table.cells());
                 }
@@ -183,8 +184,11 @@ mod tests {
         }
 
         #[test]
-        fn cells_are_read_back(rows in proptest::collection::vec(proptest::collection::vec("[a-z0-9.]{1,5}", 2..6), 1..6)) {
-            for (separator, glue) in [(Separator::Byte(b';'), " ; "), (Separator::Byte(b'\t'), "\t"), (Separator::Blanks, "  ")] {
+        fn cells_are_read_back(
+            rows in proptest::collection::vec(proptest::collection::vec("[a-z0-9.]{1,5}", 2..6), 1..6),
+        ) {
+            let kinds = [(Separator::Byte(b';'), " ; "), (Separator::Byte(b'\t'), "\t"), (Separator::Blanks, "  ")];
+            for (separator, glue) in kinds {
                 let text: String = rows.iter().map(|r| r.join(glue) + "\n").collect();
                 prop_assert_eq!(&all(&text, separator).unwrap(), &rows);
             }

@@ -135,7 +135,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..32), text in "[0-9:./TZ+ -]{0,24}") {
+        fn no_bytes_make_it_panic(
+            bytes in proptest::collection::vec(any::<u8>(), 0..32), text in "[0-9:./TZ+ -]{0,24}",
+        ) {
             let _ = (parse(&bytes), parse(text.as_bytes()));
         }
 
@@ -150,7 +152,8 @@ mod tests {
                 if date > last { (month, date) = (month + 1, 1); }
                 if month > 12 { (year, month) = (year + 1, 1); }
             }
-            let text = format!("{year:04}-{month:02}-{date:02} {:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60);
+            let (hours, minutes, seconds) = (second / 3600, second / 60 % 60, second % 60);
+            let text = format!("{year:04}-{month:02}-{date:02} {hours:02}:{minutes:02}:{seconds:02}");
             prop_assert_eq!(parse(text.as_bytes()), Some(day as f64 * 86_400.0 + f64::from(second)));
         }
     }

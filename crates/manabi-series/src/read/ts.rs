@@ -1,8 +1,8 @@
 //! sktime's `.ts` files: the form in which the UCR and UEA archives give series of several channels.
 //!
 //! Lines that begin with `#` are remarks, with `@` settings. After `@data` a line is a series: channels between colons,
-//! values between commas, `?` where one is missing, and the class (or a number to be regressed) at the end. Channels and
-//! series may differ in length.
+//! values between commas, `?` where one is missing, and the class (or a number to be regressed) at the end. Channels
+//! and series may differ in length.
 
 use std::{
     fs::File,
@@ -223,8 +223,11 @@ mod tests {
         }
 
         #[test]
-        fn what_is_written_is_read_back(channels in proptest::collection::vec(proptest::collection::vec(-1e6f32..1e6, 4), 1..4)) {
-            let line: Vec<String> = channels.iter().map(|c| c.iter().map(f32::to_string).collect::<Vec<_>>().join(",")).collect();
+        fn what_is_written_is_read_back(
+            channels in proptest::collection::vec(proptest::collection::vec(-1e6f32..1e6, 4), 1..4),
+        ) {
+            let joined = |c: &Vec<f32>| c.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
+            let line: Vec<String> = channels.iter().map(joined).collect();
             let catalogue = read_text(format!("{HEAD}{}:x\n", line.join(":")).as_bytes()).unwrap();
             let mut found = vec![0.0; 4 * channels.len()];
             catalogue.store.read(0, &mut found).unwrap();

@@ -145,10 +145,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(rows in proptest::collection::vec((-9i64..9, proptest::collection::vec(-1e6f32..1e6, 1..9)), 1..9)) {
+        fn what_is_written_is_read_back(
+            rows in proptest::collection::vec((-9i64..9, proptest::collection::vec(-1e6f32..1e6, 1..9)), 1..9),
+        ) {
             let text: String = rows
                 .iter()
-                .map(|(class, values)| format!("{class}{}\n", values.iter().map(|v| format!("\t{v}")).collect::<String>()))
+                .map(|(class, values)| {
+                    let cells: String = values.iter().map(|v| format!("\t{v}")).collect();
+                    format!("{class}{cells}\n")
+                })
                 .collect();
             let catalogue = read_text("B_TEST.tsv", text.as_bytes()).unwrap();
             for ((class, values), recording) in rows.iter().zip(&catalogue.recordings) {

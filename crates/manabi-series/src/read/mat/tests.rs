@@ -68,7 +68,8 @@ fn a_size_beyond_the_limit_is_refused_before_anything_is_allocated() {
 proptest! {
     #[test]
     fn what_is_written_is_read_back(
-        values in proptest::collection::vec(-1e6f64..1e6, 1..40), name in "[a-zA-Z_0-9]{1,12}", little: bool, packed: bool,
+        values in proptest::collection::vec(-1e6f64..1e6, 1..40), name in "[a-zA-Z_0-9]{1,12}",
+        little: bool, packed: bool,
     ) {
         let bytes = file(&[(&name, [values.len() as u32, 1], &values), ("rpm", [1, 1], &[1797.0])], little, packed);
         let found = parse(&bytes).unwrap();
@@ -79,7 +80,8 @@ proptest! {
 
     #[test]
     fn no_bytes_make_it_panic(
-        noise in proptest::collection::vec(any::<u8>(), 0..200), at in 0usize..400, byte in any::<u8>(), packed: bool, little: bool,
+        noise in proptest::collection::vec(any::<u8>(), 0..200), at in 0usize..400, byte in any::<u8>(),
+        packed: bool, little: bool,
     ) {
         let mut bytes = file(&[("ab", [2, 2], &[1.0, 2.0, 3.0, 4.0])], little, packed);
         if let Some(place) = bytes.get_mut(128 + at % 160) {

@@ -8,7 +8,7 @@ use parquet::{
     file::{properties::WriterProperties, writer::SerializedFileWriter},
     schema::parser::parse_message_type,
 };
-use proptest::prelude::*;
+use proptest::{prelude::*, sample::Index};
 
 use super::*;
 
@@ -99,10 +99,13 @@ fn what_is_no_parquet_says_so() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn what_is_written_is_read_back(rows in proptest::collection::vec((proptest::option::of(-1e6f64..1e6), -1e6f64..1e6), 1..50), group in 1usize..20) {
+    fn what_is_written_is_read_back(
+        rows in proptest::collection::vec((proptest::option::of(-1e6f64..1e6), -1e6f64..1e6), 1..50),
+        group in 1usize..20,
+    ) {
         let full: Vec<_> = rows.iter().map(|(a, b)| (*a, *b, Some("x"))).collect();
         let found = values(&read_bytes(&file(&full, group, Compression::SNAPPY)).unwrap());
         for (at, (a, b)) in rows.iter().enumerate() {
@@ -112,7 +115,7 @@ proptest! {
     }
 
     #[test]
-    fn no_change_of_a_byte_makes_it_panic(at in any::<proptest::sample::Index>(), byte in any::<u8>(), cut in any::<proptest::sample::Index>()) {
+    fn no_change_of_a_byte_makes_it_panic(at in any::<Index>(), byte in any::<u8>(), cut in any::<Index>()) {
         let mut bytes = file(&[(Some(1.0), 10.0, Some("x")), (None, 20.0, None)], 1, Compression::SNAPPY);
         let place = at.index(bytes.len());
         bytes[place] = byte;
