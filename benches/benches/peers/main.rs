@@ -43,9 +43,8 @@ fn main() {
     };
     let mixed = |of: fn(&str) -> Option<Run>| of(&name).map(|run| Case { run, work: Work::Mixed });
     let single = [kernels::case, losses::case, peak::case].iter().find_map(|of| of(&name));
-    let found = single.or_else(|| {
-        [steps::case, audio::case, series::case, augment::case, loading::case].into_iter().find_map(mixed)
-    });
+    let found = single
+        .or_else(|| [steps::case, audio::case, series::case, augment::case, loading::case].into_iter().find_map(mixed));
     let Some(Case { mut run, work }) = found else {
         eprintln!("peers: there is no case {name}");
         std::process::exit(2);

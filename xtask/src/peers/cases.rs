@@ -115,7 +115,9 @@ mod tests {
     fn the_peers_worker_knows_every_case() {
         let read = |file: &str| std::fs::read_to_string(super::super::environment::peers_folder().join(file)).unwrap();
         let scripts: String =
-            ["kernels.py", "losses.py", "audio.py", "series.py", "augment.py", "loading.py", "steps.py"].map(read).concat();
+            ["kernels.py", "losses.py", "audio.py", "series.py", "augment.py", "loading.py", "steps.py"]
+                .map(read)
+                .concat();
         for case in ALL {
             // Names that a script puts together from sizes are left out.
             let made = ["conv/3x3-", "matmul/", "attention/"].iter().any(|kind| case.name.starts_with(kind));

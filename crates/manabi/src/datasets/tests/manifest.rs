@@ -16,7 +16,19 @@ const FILE: &str = r#"
 fn the_built_in_manifests_are_valid_and_pinned() {
     let manifests = all_with(None).unwrap();
     let names: Vec<&str> = manifests.iter().map(|manifest| manifest.name.as_str()).collect();
-    assert_eq!(names, ["cifar10-jpg", "fashion-mnist", "magnetic-tile"]);
+    let expected = [
+        "cifar10-jpg",
+        "cmapss-fd001",
+        "cwru-12k-de-load0",
+        "esc10-16k",
+        "fashion-mnist",
+        "fsdd",
+        "magnetic-tile",
+        "nab",
+        "skab",
+        "ucr",
+    ];
+    assert_eq!(names, expected);
     for manifest in &manifests {
         for file in &manifest.files {
             let pinned =
