@@ -30,10 +30,8 @@ impl Scaled {
 /// anything is wrong: the decoder of whole pictures then decides, and says what.
 pub fn decode(bytes: &[u8], (width, height): (usize, usize), load_size: usize, whole: bool) -> Option<Scaled> {
     let fits = |f: &usize| load_size > 0 && width.min(height) / f >= load_size;
-    let fraction = [8, 4, 2].into_iter().find(fits)?;
-    if whole && !(width.is_multiple_of(fraction) && height.is_multiple_of(fraction)) {
-        return None;
-    }
+    let divides = |f: &usize| width.is_multiple_of(*f) && height.is_multiple_of(*f);
+    let fraction = [8, 4, 2].into_iter().find(|f| fits(f) && (!whole || divides(f)))?;
     let decoded = baseline::decode(bytes, fraction)?;
     let covered = |side: usize| side as f64 / fraction as f64;
     let size = (u32::try_from(decoded.width).ok()?, u32::try_from(decoded.height).ok()?);
@@ -92,8 +90,11 @@ mod tests {
                 let size = (width, height);
                 let expected = whole_and_reduced(&file, load_size);
                 let found = decode_bytes(&file, load_size).unwrap();
-                let scaled = decode(&file, size, load_size, false);
-                assert_eq!(scaled.is_some_and(|s| s.is_whole()), width.min(height) / 2 >= load_size);
+                for whole in [false, true] {
+                    let scaled = decode(&file, size, load_size, whole);
+                    assert_eq!(scaled.is_some(), width.min(height) / 2 >= load_size);
+                    assert!(scaled.is_none_or(|scaled| !whole || scaled.is_whole()));
+                }
                 assert_eq!((found.width, found.height), (expected.width, expected.height));
                 assert_eq!(found.original, size);
                 let (mean, most) = differences(&found, &expected);
@@ -112,8 +113,7 @@ mod tests {
 
     #[test]
     fn a_side_that_does_not_divide_moves_nothing() {
-        // A steep ramp: a hundredth of a pixel of 401 is a thirtieth of a step. At the last column a half, three
-        // quarters or seven eighths of a pixel are what the encoder filled the block with.
+        // A ramp: taking the last pixel for a whole one would change the right end by a quarter of a step or more.
         for (width, height, load_size) in [(401, 303, 100), (401, 303, 61), (403, 302, 140), (1023, 768, 384)] {
             let pixels: Vec<u8> = (0..width * height).map(|i| (i % width * 255 / width) as u8).collect();
             let mut file = Vec::new();
@@ -126,10 +126,17 @@ mod tests {
             assert_eq!((found.width, found.height), (expected.width, expected.height));
             let (mean, most) = differences(&found, &expected);
             assert!(mean < 0.5 && most < 2.5, "{width} × {height} at {load_size}: {mean}, {most}");
-            // Neither brighter nor darker in all: the ramp has not moved.
-            let sum = |image: &Image| image.to_f32().iter().sum::<f32>() * 255.0;
-            let shift = (sum(&found) - sum(&expected)) / (found.width * found.height) as f32;
-            assert!(shift.abs() < 0.1, "{width} × {height} at {load_size}: {shift}");
+            // A picture that was stretched would differ more at the right than at the left.
+            let difference = |columns: std::ops::Range<usize>| {
+                let sum = |image: &Image| {
+                    let values = image.to_f32();
+                    values.chunks(found.width).map(|row| row[columns.clone()].iter().sum::<f32>()).sum::<f32>()
+                };
+                (sum(&found) - sum(&expected)) * 255.0 / (columns.len() * found.height) as f32
+            };
+            let tenth = found.width / 10;
+            let stretch = difference(found.width - tenth..found.width) - difference(0..tenth);
+            assert!(stretch.abs() < 0.15, "{width} × {height} at {load_size}: {stretch}");
         }
     }
 
