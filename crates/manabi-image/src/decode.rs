@@ -75,18 +75,15 @@ fn decode(bytes: &[u8], load_size: usize) -> std::result::Result<Image, String> 
     }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let size = (width as usize, height as usize);
-    // Turned, the pixels that stand for fewer than the others could lie on any side.
-    let whole = orientation != Orientation::NoTransforms;
-    let scaled = (format == Some(ImageFormat::Jpeg)).then(|| scaled::decode(bytes, size, load_size, whole)).flatten();
-    let (mut picture, covered) = match scaled {
-        Some(scaled) if scaled.is_whole() => (scaled.picture, None),
-        Some(scaled) => (scaled.picture, Some(scaled.covered)),
-        None => (DynamicImage::from_decoder(decoder).map_err(|e| e.to_string())?, None),
+    let scaled = (format == Some(ImageFormat::Jpeg)).then(|| scaled::decode(bytes, size, load_size)).flatten();
+    let mut picture = match scaled {
+        Some(picture) => picture,
+        None => DynamicImage::from_decoder(decoder).map_err(|e| e.to_string())?,
     };
     let upright = (picture.width(), picture.height());
     picture.apply_orientation(orientation);
     let original = if (picture.width(), picture.height()) == upright { size } else { (size.1, size.0) };
-    reduce(flatten(picture), original, covered, load_size)
+    reduce(flatten(picture), original, load_size)
 }
 
 /// A JPEG file must hold the end marker after its first scan: decoders fill up what is missing with grey.
@@ -158,14 +155,8 @@ fn over_white<T: Copy + Into<u64> + TryFrom<u64>, const N: usize>(values: &[T]) 
     flat
 }
 
-/// Reduced until the shorter side of what was `original` is `load_size` (area-true bilinear filter), and made planar. Of the
-/// pixels, so many across and down are `covered` by the original, or all.
-fn reduce(
-    picture: Interleaved,
-    original: (usize, usize),
-    covered: Option<(f64, f64)>,
-    load_size: usize,
-) -> std::result::Result<Image, String> {
+/// Reduced until the shorter side of what was `original` is `load_size` (area-true bilinear filter), and made planar.
+fn reduce(picture: Interleaved, original: (usize, usize), load_size: usize) -> std::result::Result<Image, String> {
     let Interleaved { width, height, channels, pixels } = picture;
     let short = original.0.min(original.1);
     let (new_width, new_height) = if load_size > 0 && short > load_size {
@@ -174,10 +165,8 @@ fn reduce(
     } else {
         (width, height)
     };
-    let whole = (width as f64, height as f64);
-    let covered = covered.unwrap_or(whole);
-    let same = (new_width, new_height) == (width, height) && covered == whole;
-    let resized = |kind, bytes: &[u8]| resize((width, height), covered, kind, bytes, (new_width, new_height));
+    let same = (new_width, new_height) == (width, height);
+    let resized = |kind, bytes: &[u8]| resize((width, height), kind, bytes, (new_width, new_height));
     let pixels = match pixels {
         Pixels::U8(v) if same => Pixels::U8(planar(v, channels)),
         Pixels::U16(v) if same => Pixels::U16(planar(v, channels)),
@@ -199,7 +188,6 @@ fn reduce(
 
 fn resize(
     (width, height): (usize, usize),
-    covered: (f64, f64),
     kind: PixelType,
     bytes: &[u8],
     (new_width, new_height): (usize, usize),
@@ -207,7 +195,6 @@ fn resize(
     let source = ImageRef::new(width as u32, height as u32, bytes, kind).map_err(|e| e.to_string())?;
     let mut target = Plain::new(new_width as u32, new_height as u32, kind);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false);
-    let options = options.crop(0.0, 0.0, covered.0, covered.1);
     Resizer::new().resize(&source, &mut target, &options).map_err(|e| e.to_string())?;
     Ok(target.into_vec())
 }

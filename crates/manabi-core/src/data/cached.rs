@@ -49,7 +49,7 @@ impl<S: Send + Sync> FileSource<S> {
         let (mut kept, mut samples) = (Vec::with_capacity(entries.len()), Vec::with_capacity(entries.len()));
         let (mut used, mut full) = (0u64, false);
         for chunk in entries.chunks(CHUNK) {
-            let decoded: Vec<Result<S>> = chunk.par_iter().map(|e| decode(e)).collect();
+            let decoded: Vec<Result<S>> = chunk.par_iter().map(&decode).collect();
             for (entry, result) in chunk.iter().zip(decoded) {
                 match result {
                     Ok(sample) => {

@@ -87,8 +87,11 @@ pub struct Units<B> {
     centres: Option<Tensor>,
     /// Encoder whose features are clustered, once there is one.
     copy: Option<Frozen<B>>,
-    build: Box<dyn Fn(&BTreeMap<String, Tensor>) -> Result<Frozen<B>> + Send>,
+    build: BuildFrozen<B>,
 }
+
+/// Makes one from weights.
+type BuildFrozen<B> = Box<dyn Fn(&BTreeMap<String, Tensor>) -> Result<Frozen<B>> + Send>;
 
 /// A frozen encoder.
 struct Frozen<B> {

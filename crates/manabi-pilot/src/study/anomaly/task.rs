@@ -74,11 +74,6 @@ impl Task {
         }
         Self { rows: if same { train.clone() } else { test }, normal: train, same, notes, ..Self::default() }
     }
-
-    /// The truth, where it holds rows of both kinds.
-    pub fn both_kinds(&self) -> Option<&[bool]> {
-        self.truth.as_deref().filter(|truth| truth.contains(&true) && truth.contains(&false))
-    }
 }
 
 /// The class that was named, or the only one whose name ends in a word for "normal" (`good`, `MT_Free`, `anomaly-free`).
@@ -153,7 +148,7 @@ mod tests {
         let parts = Parts { train: vec![0, 1, 2, 5], test: vec![3, 4], ..Parts::default() };
         let task = Task::of(&records, &names(&["good", "scratch"]), &parts, None).unwrap();
         assert_eq!((task.normal.clone(), task.rows.clone()), (vec![0, 2], vec![3, 4]));
-        assert_eq!((task.truth.as_deref(), task.both_kinds().is_some()), (Some(&[false, true][..]), true));
+        assert_eq!(task.truth.as_deref(), Some(&[false, true][..]));
         assert!(task.notes.is_empty() && !task.same);
     }
 
@@ -162,7 +157,7 @@ mod tests {
         let records = records(&[Some(0), Some(0), Some(0)]);
         let parts = Parts { train: vec![0, 1], test: vec![2], ..Parts::default() };
         let task = Task::of(&records, &names(&["good"]), &parts, None).unwrap();
-        assert!(task.both_kinds().is_none() && task.notes[0].contains("no AUROC"), "{:?}", task.notes);
+        assert!(task.notes[0].contains("no AUROC"), "{:?}", task.notes);
     }
 
     #[test]
