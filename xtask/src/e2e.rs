@@ -53,6 +53,8 @@ struct Study {
     name: &'static str,
     method: &'static str,
     budget: &'static str,
+    /// Whether that holds with the fewest labels, where pre-training is worth most; with all of them otherwise.
+    fewest: bool,
     /// By how much the linear probe is to beat that on a random encoder, where it is known to.
     margin: Option<f64>,
 }
@@ -61,12 +63,12 @@ struct Study {
 const REAL: [(&str, Study); 3] = [
     (
         "image/fashion-mnist.tar.gz",
-        Study { name: "fashion-mnist", method: "simclr", budget: "4m", margin: Some(0.005) },
+        Study { name: "fashion-mnist", method: "simclr", budget: "4m", fewest: false, margin: Some(0.005) },
     ),
-    ("audio/fsdd.tar.gz", Study { name: "fsdd", method: "simclr", budget: "3m", margin: Some(0.01) }),
+    ("audio/fsdd.tar.gz", Study { name: "fsdd", method: "simclr", budget: "3m", fewest: true, margin: Some(0.02) }),
     (
         "series/cwru-12k-de-load0.tar.gz",
-        Study { name: "cwru-12k-de-load0", method: "simclr", budget: "2m", margin: None },
+        Study { name: "cwru-12k-de-load0", method: "simclr", budget: "2m", fewest: false, margin: None },
     ),
 ];
 
@@ -225,18 +227,20 @@ impl E2e {
     }
 
     fn ends_in_an_honest_report(&self, mirror: &Path, study: &Study) -> Result<()> {
-        let Study { name, method, budget, margin } = study;
+        let Study { name, method, budget, fewest, margin } = study;
         self.run(&["data", "fetch", name, "--mirror", &mirror.to_string_lossy(), "--quiet"])?;
         self.run(&["pilot", name, "--method", method, "--budget", budget, "--out", name, "--quiet"])?;
         let report = self.report(name)?;
         let score = |representation: &str| {
             let rows = report["rows"].as_array().into_iter().flatten();
-            rows.filter(|r| r["representation"] == representation)
-                .filter_map(|r| r["mean"].as_f64())
-                .fold(0.0, f64::max)
+            let of = rows.filter(|r| r["representation"] == representation);
+            let mut means = of.filter_map(|r| Some((r["labels"].as_u64()?, r["mean"].as_f64()?))).collect::<Vec<_>>();
+            means.sort_unstable_by_key(|(labels, _)| *labels);
+            let chosen = if *fewest { means.first() } else { means.last() };
+            chosen.map_or(0.0, |(_, mean)| *mean)
         };
         let (linear, random) = (score("ssl-linear"), score("random"));
-        println!("  {name}: linear probe with all labels {linear:.3}, random encoder {random:.3}");
+        println!("  {name}: linear probe {linear:.3}, random encoder {random:.3}");
         ensure!(linear > 0.0 && score("raw") > 0.0, "{name}: the report has its rows");
         let Some(margin) = margin else { return Ok(()) };
         ensure!(
