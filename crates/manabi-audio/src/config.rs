@@ -19,8 +19,10 @@ pub struct AudioConfig {
     pub seconds: Option<f64>,
     /// Longer recordings are cut into clips, each of them a row, in seconds.
     pub max_seconds: f64,
-    /// How a dataset is split that has speakers or folds as well as an official split.
+    /// How a dataset is split that has groups (speakers, source recordings) as well as an official split.
     pub split: SplitRule,
+    /// The group that is the test and no other: a speaker, a machine; of ESC-50 the fold ("1" to "5").
+    pub held_out: Option<String>,
     /// Mean of the log-mel values.
     pub mean: Option<f32>,
     /// Standard deviation of the log-mel values.
@@ -42,6 +44,7 @@ impl Default for AudioConfig {
             seconds: None,
             max_seconds: 30.0,
             split: SplitRule::Speaker,
+            held_out: None,
             mean: None,
             std: None,
             encoder: "small".into(),

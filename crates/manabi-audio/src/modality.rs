@@ -95,6 +95,7 @@ impl Modality for AudioModality {
             max_seconds: config.max_seconds,
             part_seconds: config.seconds.unwrap_or(LONGEST),
             split: config.split,
+            held_out: config.held_out.as_deref(),
         };
         open::open(spec, &options)
     }

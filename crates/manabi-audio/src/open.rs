@@ -21,7 +21,7 @@ const LOOKED_AT: u64 = 1 << 24;
 
 /// What opening needs to know.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct Options<'a> {
     /// The working rate in Hz; the files' commonest, up to [`HIGHEST_RATE`], if it is `None`.
     pub rate: Option<u32>,
     /// Longer recordings are cut into clips, in seconds.
@@ -30,17 +30,19 @@ pub struct Options {
     pub part_seconds: f64,
     /// Drawn or official splits.
     pub split: SplitRule,
+    /// The group (of ESC-50 the fold) that is the test, if one is named.
+    pub held_out: Option<&'a str>,
 }
 
 /// Opens the dataset.
 ///
 /// # Errors
 /// If there is none, or too many of its files cannot be read.
-pub fn open(spec: &DataSpec, options: &Options) -> Result<Box<dyn Source<Clip>>> {
+pub fn open(spec: &DataSpec, options: &Options<'_>) -> Result<Box<dyn Source<Clip>>> {
     if layout(&spec.path) == Some(Layout::Synthetic) {
         return Ok(Box::new(synthetic::dataset(&synthetic::Settings::default())?));
     }
-    let mut rows = listing(spec, options.split)?;
+    let mut rows = listing(spec, options.split, options.held_out)?;
     let facts = clips::survey(&mut rows);
     let cut = |rows: &mut Listing| clips::split_long(rows, &facts, options.max_seconds, options.part_seconds);
     match &spec.labels {

@@ -10,4 +10,5 @@ pub mod write;
 
 pub use html::render;
 pub use schema::*;
+pub use verdict::MIN_GROUPS;
 pub use write::{Written, read, write_evaluation, write_report};

@@ -164,6 +164,21 @@ fn few_samples_labels_and_seeds_are_risks() {
 }
 
 #[test]
+fn a_test_on_two_speakers_says_that_it_speaks_of_these_alone() {
+    let mut report = report(WIN, WIN);
+    report.inventory.split.test_groups = Some(2);
+    let findings = judge(&report);
+    assert_eq!(findings.pays, Pays::Yes);
+    assert!(findings.lines[2].contains("2 groups only"), "{:?}", findings.lines);
+    report.inventory.split.test_groups = Some(9);
+    assert!(!judge(&report).risks.iter().any(|risk| matches!(risk, Risk::FewGroups { .. })));
+    // With whole groups drawn, a lead that the correction takes away asks for more of them.
+    report.comparisons.iter_mut().for_each(|one| one.p = Some(0.04));
+    let findings = judge(&report);
+    assert!(findings.lines[0].contains("more groups to test on would tell"), "{:?}", findings.lines);
+}
+
+#[test]
 fn on_a_handful_of_test_rows_nothing_is_said_not_to_pay() {
     let mut report = report(RAW_WINS, RAW_WINS);
     assert_eq!(judge(&report).pays, Pays::No);

@@ -1,7 +1,8 @@
-//! ESC-50's layout: `audio/*.wav` and `meta/esc50.csv` with the columns `filename`, `fold`, `category`.
+//! ESC-50's layout: `audio/*.wav` and `meta/esc50.csv` with the columns `filename`, `fold`, `category`, `src_file`.
 //!
-//! The set's folds keep clips of one source recording together. A fold is a group here, so that no split tears one
-//! apart: with the five folds a fifth of the clips is held back, as the published protocol does fold by fold.
+//! Several clips come from one source recording, which the column `src_file` names; where it is missing, the fold is
+//! all that is known of it. A source is a group: no split tears one apart, and its clips are one piece of evidence. The
+//! published protocol holds out fold by fold, which is the official split here (the fifth), or another one by name.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,7 @@ use super::SplitRule;
 
 /// Larger tables are refused.
 const MAX_BYTES: u64 = 64 << 20;
-/// The fold that is the test where the official split is asked for.
+/// The fold that is the test where the official split is asked for and no other is named.
 const OFFICIAL_TEST: &str = "5";
 
 /// Where the table lies.
@@ -28,13 +29,14 @@ struct Row {
     file: String,
     fold: String,
     category: String,
+    source: Option<String>,
 }
 
 /// The rows of the dataset at `root`, sorted by id.
 ///
 /// # Errors
-/// If the table cannot be read; files that it names and that are not there are skipped.
-pub(crate) fn list(root: &Path, rule: SplitRule) -> Result<Listing> {
+/// If the table cannot be read, or has no such fold; files that it names and that are not there are skipped.
+pub(crate) fn list(root: &Path, rule: SplitRule, held_out: Option<&str>) -> Result<Listing> {
     let path = table(root);
     let length = std::fs::metadata(&path).map_err(|e| Error::io(&path, e))?.len();
     if length > MAX_BYTES {
@@ -43,26 +45,28 @@ pub(crate) fn list(root: &Path, rule: SplitRule) -> Result<Listing> {
     let bytes = std::fs::read(&path).map_err(|e| Error::io(&path, e))?;
     let mut rows = parse(&bytes).map_err(|reason| Error::file(&path, reason))?;
     rows.sort_by(|a, b| a.file.cmp(&b.file));
+    let test = held_out.or((rule == SplitRule::Official).then_some(OFFICIAL_TEST));
+    if let Some(test) = test.filter(|test| rows.iter().all(|row| row.fold != *test)) {
+        return Err(Error::config(format!("held_out = \"{test}\": {} has no such fold", path.display())));
+    }
     let mut listing = Listing::default();
-    for Row { file, fold, category } in rows {
+    for Row { file, fold, category, source } in rows {
         let id = format!("audio/{file}");
         let path = root.join("audio").join(&file);
         if !path.is_file() {
             listing.skipped.push(Skipped { id, reason: "named in meta/esc50.csv but there is no such file".into() });
             continue;
         }
-        let mut entry = Entry { label: Some(category), ..Entry::new(id, path) };
-        match rule {
-            SplitRule::Speaker => entry.group = Some(format!("fold {fold}")),
-            SplitRule::Official => {
-                entry.split = Some(if fold == OFFICIAL_TEST { Split::Test } else { Split::Train });
-            }
-        }
-        listing.entries.push(entry);
+        listing.entries.push(Entry {
+            label: Some(category),
+            group: Some(source.map_or_else(|| format!("fold {fold}"), |source| format!("source {source}"))),
+            split: test.map(|test| if fold == test { Split::Test } else { Split::Train }),
+            ..Entry::new(id, path)
+        });
     }
-    listing.notes.push(match rule {
-        SplitRule::Speaker => "folds are groups: no fold stands in two splits".into(),
-        SplitRule::Official => format!("fold {OFFICIAL_TEST} is the test, the others are trained on"),
+    listing.notes.push(match test {
+        None => "clips of one source recording are a group: none stands in two splits".into(),
+        Some(fold) => format!("fold {fold} is the test, the others are trained on"),
     });
     Ok(listing)
 }
@@ -76,6 +80,7 @@ fn parse(bytes: &[u8]) -> std::result::Result<Vec<Row>, String> {
         found.ok_or_else(|| format!("line 1: there is no column \"{name}\"; filename, fold and category are needed"))
     };
     let columns = [column("filename")?, column("fold")?, column("category")?];
+    let source = header.iter().position(|h| h.trim().eq_ignore_ascii_case("src_file"));
     let (mut rows, mut seen) = (Vec::new(), std::collections::HashMap::new());
     for record in reader.records() {
         let record = record.map_err(|e| e.to_string())?;
@@ -90,7 +95,8 @@ fn parse(bytes: &[u8]) -> std::result::Result<Vec<Row>, String> {
         if let Some(first) = seen.insert(file.clone(), line) {
             return Err(format!("line {line}: {file} stands already in line {first}"));
         }
-        rows.push(Row { file, fold, category });
+        let source = source.and_then(|c| record.get(c)).map(str::trim).filter(|s| !s.is_empty()).map(str::to_string);
+        rows.push(Row { file, fold, category, source });
     }
     Ok(rows)
 }
@@ -104,24 +110,31 @@ mod tests {
     const TABLE: &str = "filename,fold,target,category,esc10,src_file,take\n\
         1-a.wav,1,0,dog,True,1,A\n5-b.wav,5,1,rooster,True,2,A\n2-gone.wav,2,0,dog,True,3,A\n";
 
-    fn dataset(rule: SplitRule) -> Result<Listing> {
+    fn dataset(rule: SplitRule, held_out: Option<&str>) -> Result<Listing> {
         let dir = tempfile::tempdir().unwrap();
         for (name, text) in [("meta/esc50.csv", TABLE), ("audio/1-a.wav", ""), ("audio/5-b.wav", "")] {
             let path = dir.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
-        list(dir.path(), rule)
+        list(dir.path(), rule, held_out)
     }
 
     #[test]
-    fn folds_are_groups_or_the_official_split() {
-        let l = dataset(SplitRule::Speaker).unwrap();
+    fn sources_are_groups_and_a_fold_is_the_test_where_one_is_asked_for() {
+        let l = dataset(SplitRule::Speaker, None).unwrap();
         let row = |i: usize| (l.entries[i].label.as_deref().unwrap(), l.entries[i].group.as_deref().unwrap());
-        assert_eq!((row(0), row(1)), (("dog", "fold 1"), ("rooster", "fold 5")));
+        assert_eq!((row(0), row(1)), (("dog", "source 1"), ("rooster", "source 2")));
+        assert!(l.entries.iter().all(|e| e.split.is_none()));
         assert_eq!((l.entries.len(), l.skipped[0].id.as_str()), (2, "audio/2-gone.wav"));
-        let l = dataset(SplitRule::Official).unwrap();
-        assert_eq!(l.entries.iter().map(|e| e.split.unwrap()).collect::<Vec<_>>(), [Split::Train, Split::Test]);
+        let splits = |rule, fold| dataset(rule, fold).unwrap().entries.iter().map(|e| e.split.unwrap()).collect::<Vec<_>>();
+        assert_eq!(splits(SplitRule::Official, None), [Split::Train, Split::Test]);
+        assert_eq!(splits(SplitRule::Official, Some("1")), [Split::Test, Split::Train]);
+        assert_eq!(splits(SplitRule::Speaker, Some("1")), [Split::Test, Split::Train]);
+        let message = dataset(SplitRule::Official, Some("6")).unwrap_err().to_string();
+        assert!(message.contains("\"6\"") && message.contains("esc50.csv"), "{message}");
+        let plain = parse(b"filename,fold,category\na.wav,3,dog\n").unwrap();
+        assert_eq!(plain[0].source, None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use manabi_core::{
     data::{DataSpec, Entry, Listing, folder, manifest},
 };
 
-use super::{SplitRule, apply_names, list_esc};
+use super::{SplitRule, apply_names, hold_out, list_esc};
 use crate::{decode::EXTENSIONS, synthetic};
 
 /// What lies at a path.
@@ -75,15 +75,16 @@ fn holds_recordings(folder: &Path) -> bool {
     recordings > 0 && recordings >= others
 }
 
-/// The rows of the dataset, one a file, with what names and tables say of them.
-pub(crate) fn listing(spec: &DataSpec, rule: SplitRule) -> Result<Listing> {
+/// The rows of the dataset, one a file, with what names and tables say of them. `held_out` is the group (of ESC-50 the
+/// fold) that is the test, if one is named.
+pub(crate) fn listing(spec: &DataSpec, rule: SplitRule, held_out: Option<&str>) -> Result<Listing> {
     let path = &spec.path;
     // An unreadable table or an empty folder gets its own error rather than "no recordings".
     let layout = layout(path).or_else(|| {
         if manifest::is_manifest(path) { Some(Layout::Manifest) } else { path.is_dir().then_some(Layout::Folder) }
     });
-    match layout {
-        Some(Layout::Esc) => list_esc(path, rule),
+    let mut listing = match layout {
+        Some(Layout::Esc) => return list_esc(path, rule, held_out),
         Some(Layout::Manifest) => manifest::list(path),
         Some(Layout::Folder) => {
             let mut listing = folder::list(path, EXTENSIONS)?;
@@ -98,7 +99,11 @@ pub(crate) fn listing(spec: &DataSpec, rule: SplitRule) -> Result<Listing> {
             let known = "a folder of WAV, FLAC, MP3, Ogg or M4A files, or a CSV or JSONL table with a path column";
             Err(Error::data(format!("{}: no recordings here; {known} can be read", path.display())))
         }
+    }?;
+    if let Some(group) = held_out {
+        hold_out(&mut listing, group)?;
     }
+    Ok(listing)
 }
 
 #[cfg(test)]
@@ -131,7 +136,7 @@ mod tests {
     #[test]
     fn what_holds_no_recordings_says_what_can_be_read() {
         let dir = tempfile::tempdir().unwrap();
-        let message = listing(&DataSpec::new(dir.path().join("gone")), SplitRule::Speaker).unwrap_err().to_string();
+        let message = listing(&DataSpec::new(dir.path().join("gone")), SplitRule::Speaker, None).unwrap_err().to_string();
         assert!(message.contains("FLAC"), "{message}");
     }
 }

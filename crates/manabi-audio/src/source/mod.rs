@@ -13,4 +13,4 @@ pub use recordings::Recordings;
 
 pub(crate) use esc::list as list_esc;
 pub(crate) use layout::listing;
-pub(crate) use names::apply as apply_names;
+pub(crate) use names::{apply as apply_names, hold_out};

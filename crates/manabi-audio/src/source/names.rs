@@ -7,17 +7,39 @@
 
 use std::collections::BTreeSet;
 
-use manabi_core::data::{Listing, Split};
+use manabi_core::{
+    Error, Result,
+    data::{Listing, Split},
+};
 use serde::{Deserialize, Serialize};
 
 /// Which split of a dataset is used that has an official one and groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SplitRule {
-    /// Splits are drawn, and no speaker (of ESC-50: no fold) stands in two of them.
+    /// Splits are drawn, and no group (of FSDD a speaker, of ESC-50 a source recording) stands in two of them.
     Speaker,
     /// The published one: FSDD's indices 0 to 4 of known voices, ESC-50's fifth fold.
     Official,
+}
+
+/// Makes the group `name` (a speaker, a machine) the test part, and all others the training part.
+///
+/// # Errors
+/// If there is no such group; the message names some that there are.
+pub(crate) fn hold_out(listing: &mut Listing, name: &str) -> Result<()> {
+    let groups: BTreeSet<&str> = listing.entries.iter().filter_map(|e| e.group.as_deref()).collect();
+    if !groups.contains(name) {
+        let some: Vec<&str> = groups.into_iter().take(10).collect();
+        let known = if some.is_empty() { "no row has a group".into() } else { format!("there are {}", some.join(", ")) };
+        return Err(Error::config(format!("held_out = \"{name}\": there is no such group; {known}")));
+    }
+    for entry in &mut listing.entries {
+        let tested = entry.group.as_deref() == Some(name);
+        entry.split = Some(if tested { Split::Test } else { Split::Train });
+    }
+    listing.notes.push(format!("{name} is the test, the other groups are trained on"));
+    Ok(())
 }
 
 /// Indices below this are FSDD's test set.
@@ -103,6 +125,18 @@ mod tests {
         apply(&mut l, SplitRule::Official);
         assert_eq!(l.entries.iter().filter(|e| e.split == Some(Split::Test)).count(), 20);
         assert!(l.entries.iter().all(|e| e.group.is_none()));
+    }
+
+    #[test]
+    fn one_speaker_can_be_held_out_by_name() {
+        let mut l = fsdd();
+        apply(&mut l, SplitRule::Speaker);
+        hold_out(&mut l, "theo").unwrap();
+        assert!(l.entries.iter().all(|e| (e.split == Some(Split::Test)) == (e.group.as_deref() == Some("theo"))));
+        assert_eq!(l.entries.iter().filter(|e| e.split == Some(Split::Test)).count(), 20);
+        let message = hold_out(&mut l, "nobody").unwrap_err().to_string();
+        assert!(message.contains("\"nobody\"") && message.contains("jackson, theo"), "{message}");
+        assert!(hold_out(&mut listing(&["a.wav"]), "theo").unwrap_err().to_string().contains("no row has a group"));
     }
 
     #[test]

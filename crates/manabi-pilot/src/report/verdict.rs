@@ -12,7 +12,7 @@ mod saving;
 mod wording;
 
 use contrast::Contrast;
-pub use risk::sentence as risk_sentence;
+pub use risk::{MIN_GROUPS, sentence as risk_sentence};
 
 /// A gain whose interval ends below this (one point) is no gain that anybody would pay for.
 pub const MIN_GAIN: f64 = 0.01;

@@ -33,10 +33,14 @@ pub fn inventory<S>(source: &dyn Source<S>, parts: &Parts) -> Inventory {
     let description = if parts.test.is_empty() {
         "without labels everything is for pre-training; nothing is held back".to_string()
     } else if parts.official {
-        format!("the dataset's own test part{grouped}")
+        format!("the test part that the data or its settings name{grouped}")
     } else {
-        format!("a quarter of the labelled samples held back, stratified by class{grouped}")
+        let share = 100.0 * parts.test.len() as f64 / (parts.test.len() + labelled_for_training(records, parts)).max(1) as f64;
+        format!("{share:.0} % of the labelled samples held back, stratified by class{grouped}")
     };
+    let test_groups: BTreeSet<&str> = parts.test.iter().filter_map(|&i| records[i].group.as_deref()).collect();
+    // Sets of near-duplicates are many, and nobody asks about the next one.
+    let named = test_groups.iter().any(|group| !group.starts_with(ALIKE));
     let dropped = match parts.dropped {
         0 => String::new(),
         n => format!("; {n} training samples of tested groups left out"),
@@ -62,6 +66,7 @@ pub fn inventory<S>(source: &dyn Source<S>, parts: &Parts) -> Inventory {
             train: parts.train.len(),
             validation: 0,
             test: parts.test.len(),
+            test_groups: named.then_some(test_groups.len()),
         },
         group_column: (!groups.is_empty()).then(|| "group".to_string()),
         groups: (!groups.is_empty()).then_some(groups.len()),
@@ -75,6 +80,11 @@ pub fn inventory<S>(source: &dyn Source<S>, parts: &Parts) -> Inventory {
             .collect(),
         skipped_total: source.skipped().len(),
     }
+}
+
+/// Labelled samples on the training side.
+fn labelled_for_training(records: &[Record], parts: &Parts) -> usize {
+    parts.train.iter().filter(|&&i| records[i].label.is_some() || records[i].target.is_some()).count()
 }
 
 /// Groups among some records, those without one counted singly; nothing where no record has a group.
@@ -134,7 +144,7 @@ pub fn method_info<M: Modality>(
         setting("kNN", format!("cosine, k = {} (all labelled rows where there are fewer), T = {}", knn.k, knn.temperature)),
         setting("linear probe", "multinomial logistic regression on standardised features, L-BFGS; strength by the log-probability of held-out rows among the labelled ones".into()),
         setting("supervised and fine-tuned", "same read-out, augmentation, rate, steps, smoothing and averaging of weights; fine-tuning starts from the linear probe and ends on the way from it to the trained weights, half-way with few labels (WiSE-FT); trained for balanced accuracy where that is the metric (logit adjustment)".into()),
-        setting("intervals", "95 %, BCa bootstrap over test rows (whole groups, where rows have groups) and draws of labels".into()),
+        setting("intervals", "95 %, BCa bootstrap over test rows (whole groups, where five or more are tested) and draws of labels".into()),
         setting("label draws", data.levels.first().map_or(0, |l| l.draws.len()).to_string()),
     ];
     MethodInfo {

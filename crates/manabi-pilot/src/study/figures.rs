@@ -2,15 +2,17 @@
 //!
 //! A test row scores 1 where the prediction is right, weighted by its class where the metric is
 //! balanced accuracy, so that every figure is a mean over test rows and seeds and can be
-//! bootstrapped and paired, group by group where rows have groups.
+//! bootstrapped and paired, group by group where rows have groups. Fewer than [`MIN_GROUPS`] groups cannot be
+//! resampled: no interval of two speakers tells how a third one differs. Their rows are, then, and the report says
+//! that the intervals speak of these groups alone.
 
 use manabi_core::{
     Result,
     eval::{metrics::Metric, statistics::Bootstrap, units::Units},
 };
 
-use super::{cells::Cell, labelled::Labelled};
-use crate::report::{Comparison, Representation, Row};
+use super::{cells::Cell, labelled::Labelled, parts::distinct};
+use crate::report::{Comparison, MIN_GROUPS, Representation, Row};
 
 /// The report's rows, by budget, baselines first.
 pub fn rows(cells: &[Cell], data: &Labelled, metric: Metric, bootstrap: &Bootstrap) -> Result<Vec<Row>> {
@@ -59,10 +61,10 @@ pub fn comparisons(cells: &[Cell], data: &Labelled, metric: Metric, bootstrap: &
                 high: paired.difference.high,
                 p: Some(paired.p),
                 pairs: units.len(),
-                test: if data.test_groups.is_some() {
-                    "paired sign-flip test over groups of test rows".into()
-                } else {
-                    "paired sign-flip test over test rows".into()
+                test: match data.test_groups.as_deref().map(distinct) {
+                    None => "paired sign-flip test over test rows".into(),
+                    Some(few) if few < MIN_GROUPS => "paired sign-flip test over test rows of these groups".into(),
+                    Some(_) => "paired sign-flip test over groups of test rows".into(),
                 },
             });
         }
@@ -70,9 +72,10 @@ pub fn comparisons(cells: &[Cell], data: &Labelled, metric: Metric, bootstrap: &
     Ok(all)
 }
 
-/// What is drawn as a whole: groups of test rows, or rows.
+/// What is drawn as a whole: groups of test rows where there are enough of them, or rows.
 fn units(data: &Labelled) -> Result<Units> {
-    Units::of(data.truth.len(), data.test_groups.as_deref())
+    let groups = data.test_groups.as_deref().filter(|groups| distinct(groups) >= MIN_GROUPS);
+    Units::of(data.truth.len(), groups)
 }
 
 fn ordered(cells: &[Cell]) -> Vec<&Cell> {
@@ -152,5 +155,7 @@ mod tests {
             row.high - row.low
         };
         assert!(width(Some((0..60).map(|row| row / 10).collect())) > 1.5 * width(None));
+        // Two groups cannot be resampled: their rows are.
+        assert_eq!(width(Some((0..60).map(|row| row / 30).collect())), width(None));
     }
 }

@@ -1,9 +1,10 @@
 //! Which rows are trained on and which are only looked at in the end.
 //!
-//! An official test part is taken as it is; otherwise a quarter of the labelled rows is held
-//! back, stratified, and by group where there are groups. A row whose label is a number (a target)
-//! is labelled too. Rows without a label are trained on, never tested. A group never stands on both sides, not even in an official split: its
-//! training rows are dropped and counted.
+//! An official test part is taken as it is; otherwise a quarter of the labelled rows is held back, stratified, and by
+//! group where there are groups: at least two of them where five or more can be had, because one speaker or machine
+//! alone says nothing about how much the next one differs. A row whose label is a number (a target) is labelled too.
+//! Rows without a label are trained on, never tested. A group never stands on both sides, not even in an official
+//! split: its training rows are dropped and counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,10 @@ use manabi_core::{
 
 /// The share of the labelled rows that is held back where there is no official test part.
 pub const TEST_SHARE: f64 = 0.25;
+/// Groups that are tested at least, where [`MANY_GROUPS`] can be had.
+const LEAST_GROUPS: f64 = 2.0;
+/// With so many groups, two of them can be spared.
+const MANY_GROUPS: usize = 5;
 
 /// Row numbers of the two sides.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,7 +50,7 @@ impl Parts {
             let rows: Vec<usize> = (0..records.len()).filter(|&i| known(&records[i])).collect();
             let labels: Vec<Option<u32>> = rows.iter().map(|&i| records[i].label).collect();
             let groups = groups_of(records, &rows);
-            let drawn = split::holdout(&labels, groups.as_deref(), TEST_SHARE, seed)?;
+            let drawn = split::holdout(&labels, groups.as_deref(), test_share(groups.as_deref()), seed)?;
             drawn.held_out.into_iter().map(|i| rows[i]).collect()
         };
         let tested: BTreeSet<&str> = test.iter().filter_map(|&i| records[i].group.as_deref()).collect();
@@ -65,6 +70,17 @@ impl Parts {
     pub fn labelled(&self, records: &[Record]) -> (Vec<usize>, Vec<u32>) {
         self.train.iter().filter_map(|&i| Some((i, records[i].label?))).unzip()
     }
+}
+
+/// The share of the rows that is held back: more than a quarter where that would be less than two of five or more groups.
+fn test_share(groups: Option<&[u64]>) -> f64 {
+    let count = groups.map_or(0, distinct);
+    if count < MANY_GROUPS { TEST_SHARE } else { TEST_SHARE.max(LEAST_GROUPS / count as f64) }
+}
+
+/// How many different groups there are.
+pub fn distinct(groups: &[u64]) -> usize {
+    groups.iter().collect::<BTreeSet<_>>().len()
 }
 
 /// Group numbers of `rows` where any record names a group; rows without one are their own group.
@@ -120,6 +136,17 @@ mod tests {
         let side = |rows: &[usize]| rows.iter().map(|&i| group(i)).collect::<BTreeSet<_>>();
         assert!(side(&parts.train).is_disjoint(&side(&parts.test)));
         assert!(!parts.test.is_empty());
+    }
+
+    #[test]
+    fn two_of_six_speakers_are_tested_and_one_of_four() {
+        let tested = |speakers: usize| {
+            let row = |i: usize| record(i, Some(i as u32 % 2), Some(&format!("speaker {}", i % speakers)), None);
+            let records: Vec<Record> = (0..20 * speakers).map(row).collect();
+            let parts = Parts::of(&records, 7).unwrap();
+            distinct(&groups_of(&records, &parts.test).unwrap())
+        };
+        assert_eq!([4, 5, 6, 7, 16].map(tested), [1, 2, 2, 2, 4]);
     }
 
     #[test]

@@ -99,6 +99,7 @@ pub fn documented() -> Report {
         Risk::FewSamples { samples: 320 },
         Risk::FewThings { samples: 320, things: 40, smallest: Some("crack".into()), least: 4 },
         Risk::FewLabels { classes: 1, smallest: "stain".into(), labels: 4 },
+        Risk::FewGroups { groups: 2 },
         Risk::FewSeeds { seeds: 2 },
     ];
     report.comparisons.truncate(1);
@@ -248,6 +249,7 @@ fn inventory() -> Inventory {
             train: 7701,
             validation: 200,
             test: 300,
+            test_groups: Some(17),
         },
         group_column: Some("batch".into()),
         groups: Some(96),

@@ -11,7 +11,7 @@
 //!
 //! Cost: 9.2 million multiply-adds for 3 channels of 128 time stamps; more channels cost in the first layer alone.
 //! Defaults: widths 64, 128, 128 (Wang et al.'s), taps 7 in the first layer and 5 behind it; a stride of 8, less where
-//! series of the length that it is built for would have fewer than 8 frames.
+//! series of the length that it is built for would have fewer than 8 frames, up to 32 where they keep 32.
 
 use candle_core::{D, Tensor};
 use manabi_core::{
@@ -46,10 +46,12 @@ pub struct ResNet1dConfig {
 impl ResNet1dConfig {
     /// The default for series of `length` time stamps.
     pub fn new(channels: usize, length: usize) -> Self {
-        // Halvings that leave 8 frames, at most three; the first layers halve last: they are the cheap ones at full length.
-        let halvings = (1..=3).take_while(|h| length >> h >= 8).count();
+        // Halvings that leave 8 frames, the fourth and fifth 32; the first layers halve last: they are the cheap ones at
+        // full length.
+        let halvings = (1..=5).take_while(|h| length >> h >= if *h > 3 { 32 } else { 8 }).count();
         let stride = |at: usize| if halvings >= at { 2 } else { 1 };
-        Self { channels, stem: (32, stride(3)), stages: vec![(64, 1), (128, stride(2)), (128, stride(1))] }
+        let stages = vec![(64, stride(5)), (128, stride(2)), (128, stride(1))];
+        Self { channels, stem: (32, stride(3) * stride(4)), stages }
     }
 
     /// Time stamps from a frame to the next.

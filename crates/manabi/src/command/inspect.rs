@@ -39,7 +39,7 @@ pub fn run<M: Modality>(args: &InspectArgs, global: Global) -> Result<()> {
     let split = if parts.official {
         "the dataset's own"
     } else {
-        "drawn: a quarter of the labelled samples, by class and group"
+        "drawn by class and group"
     };
     list.add_row(["training / test".to_string(), format!("{} / {} ({split})", parts.train.len(), parts.test.len())]);
     println!("{list}");

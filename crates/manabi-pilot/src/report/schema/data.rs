@@ -57,6 +57,8 @@ pub struct Split {
     pub validation: usize,
     /// Samples for the figures of this report, used once.
     pub test: usize,
+    /// Groups (speakers, machines) that these are of; `None` where samples have no group.
+    pub test_groups: Option<usize>,
 }
 
 /// A file that was skipped.

@@ -148,6 +148,11 @@ pub enum Risk {
         /// Its labels.
         labels: usize,
     },
+    /// Too few groups are tested to say anything about others.
+    FewGroups {
+        /// Groups in the test part.
+        groups: usize,
+    },
     /// Fewer than three seeds: the intervals are hardly worth their name.
     FewSeeds {
         /// The seeds.

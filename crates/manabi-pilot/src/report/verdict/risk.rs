@@ -1,7 +1,7 @@
 //! What may be wrong with the run or too little in the data, the gravest first.
 
 use crate::report::{
-    format::percent,
+    format::{counted, percent},
     schema::{ClassCount, Health, Report, Representation, Risk, Row},
 };
 
@@ -9,6 +9,9 @@ use crate::report::{
 const MIN_SAMPLES: usize = 500;
 /// A class with fewer labels than this cannot be drawn for training, validated and tested.
 const MIN_CLASS_LABELS: usize = 10;
+/// With fewer groups than this in the test part (speakers, machines) nothing is known about further ones: their rows
+/// are resampled, not they.
+pub const MIN_GROUPS: usize = 5;
 /// Fewer seeds than this give no interval worth its name.
 const MIN_SEEDS: usize = 3;
 
@@ -21,6 +24,7 @@ pub fn of(report: &Report) -> Vec<Risk> {
         Health::NotLearning => risks.push(Risk::NotLearning),
         Health::Healthy | Health::Unknown => {}
     }
+    risks.extend(report.inventory.split.test_groups.filter(|groups| *groups < MIN_GROUPS).map(|groups| Risk::FewGroups { groups }));
     risks.extend(overtaken(report));
     risks.extend(report.cost.label_training_share.filter(|share| *share < 1.0).map(|share| Risk::Shortened { share }));
     let inventory = &report.inventory;
@@ -113,6 +117,11 @@ pub fn sentence(risk: &Risk) -> String {
                  are uncertain; label more of them first."
             )
         }
+        Risk::FewGroups { groups } => format!(
+            "Tested on {} only: the intervals speak of {}, not of the next one; test on {MIN_GROUPS} or more to know.",
+            counted(*groups, "group"),
+            if *groups == 1 { "it" } else { "these" }
+        ),
         Risk::FewSeeds { seeds } => {
             format!("With {seeds} of at least {MIN_SEEDS} seeds the intervals are too narrow to trust.")
         }

@@ -103,11 +103,13 @@ fn no_win(report: &Report, focus: &Contrast<'_>, findings: &Findings) -> String 
         return format!("{with} {named} was not tested against {}.", join(&missing));
     }
     let p = focus.corrected_p.map(p_value).unwrap_or_default();
+    let grouped = report.inventory.split.test_groups.is_some_and(|groups| groups >= risk::MIN_GROUPS);
     let all: Vec<_> = focus.against.iter().map(difference).collect();
     format!(
-        "{with} {named} leads ({}), but not after correction for {} (corrected {p}); more seeds would tell.",
+        "{with} {named} leads ({}), but not after correction for {} (corrected {p}); more {} to test on would tell.",
         join(&all),
-        counted(findings.tried, "comparison")
+        counted(findings.tried, "comparison"),
+        if grouped { "groups" } else { "samples" }
     )
 }
 
