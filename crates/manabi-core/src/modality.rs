@@ -55,6 +55,8 @@ pub struct PretextTask {
 pub trait Modality: Clone + Send + Sync + 'static {
     /// The fixed word of the command line.
     const NAME: &'static str;
+    /// The method that is taken where none is named.
+    const METHOD: &'static str = "simclr";
     /// One decoded sample.
     type Sample: Send + Sync + 'static;
     /// A collated batch on a device.

@@ -81,7 +81,8 @@ pub struct SeriesConfig {
     /// stamps), 30 for C-MAPSS as in its literature, else 128; at most half of the median
     /// recording, or an eighth where the split is by position.
     pub window: Option<usize>,
-    /// Steps from one window to the next: the window itself, so that none overlap; 1 for C-MAPSS.
+    /// Steps from one window to the next: the window itself, so that none overlap; a quarter of it where recordings are
+    /// kept whole and have fewer than 1000 windows; 1 for C-MAPSS.
     pub stride: Option<usize>,
     /// Steps that the encoder sees: the longest training row, up to 2048. Shorter rows are padded with missing
     /// values, longer ones are shrunk.

@@ -87,6 +87,9 @@ fn survey(source: &dyn Source<Series>, rows: &[usize]) -> Result<(usize, usize)>
 
 impl Modality for SeriesModality {
     const NAME: &'static str = "series";
+    /// Without negatives: neighbouring windows of one recording are alike, and telling them apart teaches a small set's
+    /// recordings by heart (SKAB, docs/BENCHMARKS.md).
+    const METHOD: &'static str = "vicreg";
     type Sample = Series;
     type Batch = SeriesBatch;
     type Config = SeriesConfig;

@@ -9,7 +9,7 @@ use manabi_core::{
 
 use crate::{
     channels,
-    config::{SeriesConfig, SplitRule},
+    config::SeriesConfig,
     detect::{Kind, kind},
     read::{self, EXTENSIONS, is_beside, nab::Anomalies, wide},
     recording::Catalogue,
@@ -31,8 +31,7 @@ pub fn open(spec: &DataSpec, config: &SeriesConfig) -> Result<Box<dyn Source<Ser
     let by_recording = apply_to_recordings(spec, &mut catalogue, &mut notes)?;
     window::keep_short(&mut catalogue.recordings, config);
     let rule = split::rule(&catalogue.recordings, &catalogue.words, config)?;
-    let least = if rule == SplitRule::Position { window::PARTS } else { window::FEW };
-    let plan = window::plan(&catalogue.recordings, config, least);
+    let plan = window::plan(&catalogue.recordings, config, rule);
     let (sections, remark) = split::sections(&catalogue.recordings, &catalogue.words, plan, rule)?;
     let (mut listing, owners, cuts) = source::list(&catalogue, &sections, plan)?;
     listing.skipped = std::mem::take(&mut catalogue.skipped);

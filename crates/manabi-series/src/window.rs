@@ -2,7 +2,11 @@
 
 use std::ops::Range;
 
-use crate::{config::SeriesConfig, read::cmapss, recording::Recording};
+use crate::{
+    config::{SeriesConfig, SplitRule},
+    read::cmapss,
+    recording::Recording,
+};
 
 /// Steps of a window where sampling is fast: vibration at 12 000 a second turns two or three times within them.
 const FAST: usize = 1024;
@@ -13,9 +17,14 @@ const SHORT: u64 = 512;
 /// So many recordings at least, or they are cut all the same.
 const MANY: usize = 8;
 /// At least so many windows of the median recording, where recordings are kept whole.
-pub const FEW: u64 = 2;
+const FEW: u64 = 2;
 /// The same where each is split by position: 70 % of it, a gap of one window, and what is left of the last 30 %.
-pub const PARTS: u64 = 8;
+const PARTS: u64 = 8;
+/// Fewer windows than this overlap where recordings are kept whole: the same values seen at four phases are more to
+/// learn from, and no split tears them apart.
+const SCARCE: u64 = 1000;
+/// So many windows begin within one.
+const PHASES: usize = 4;
 /// A piece shorter than a window is padded if it has at least this share of it, and left out otherwise.
 const LEAST_SHARE: u64 = 4;
 
@@ -54,9 +63,10 @@ pub fn keep_short(recordings: &mut [Recording], config: &SeriesConfig) {
     }
 }
 
-/// The plan for `recordings`: what the settings say, else what fits the data: at least `least` windows of the median
-/// recording.
-pub fn plan(recordings: &[Recording], config: &SeriesConfig, least: u64) -> Plan {
+/// The plan for `recordings`: what the settings say, else what fits the data: at least two windows of the median
+/// recording, eight where it is split by position.
+pub fn plan(recordings: &[Recording], config: &SeriesConfig, rule: SplitRule) -> Plan {
+    let least = if rule == SplitRule::Position { PARTS } else { FEW };
     let mut rows: Vec<u64> = recordings.iter().filter(|r| !r.whole).map(|r| r.rows).collect();
     rows.sort_unstable();
     let median = rows.get(rows.len() / 2).copied().unwrap_or(0);
@@ -66,10 +76,15 @@ pub fn plan(recordings: &[Recording], config: &SeriesConfig, least: u64) -> Plan
             return cmapss::WINDOW;
         }
         let wanted = if is_fast(recordings, median) { FAST } else { SLOW };
-        let most = usize::try_from(median / least.max(1)).unwrap_or(usize::MAX).max(1);
+        let most = usize::try_from(median / least).unwrap_or(usize::MAX).max(1);
         wanted.min(1 << most.ilog2()).max(16)
     });
-    let stride = config.stride.unwrap_or(if engines && config.window.is_none() { 1 } else { window });
+    let scarce = rows.iter().sum::<u64>() < SCARCE * window as u64;
+    let stride = config.stride.unwrap_or(match rule {
+        _ if engines && window == cmapss::WINDOW => 1,
+        SplitRule::Recording if scarce => (window / PHASES).max(1),
+        _ => window,
+    });
     Plan { window, stride }
 }
 
@@ -130,7 +145,7 @@ mod tests {
     }
 
     fn planned(recordings: &[Recording]) -> Plan {
-        plan(recordings, &SeriesConfig::default(), 2)
+        plan(recordings, &SeriesConfig::default(), SplitRule::Recording)
     }
 
     #[test]
@@ -139,16 +154,17 @@ mod tests {
             timing: Some(Timing { interval: Some(interval), seconds: true, ..Timing::default() }),
             ..recording(rows)
         };
-        assert_eq!(planned(&[timed(1.0 / 12_000.0, 120_000)]), Plan { window: 1024, stride: 1024 });
+        assert_eq!(planned(&[timed(1.0 / 12_000.0, 120_000)]), Plan { window: 1024, stride: 256 });
+        assert_eq!(planned(&[timed(1.0 / 12_000.0, 1_100_000)]), Plan { window: 1024, stride: 1024 });
         assert_eq!(planned(&[recording(120_000)]).window, 1024);
         assert_eq!(planned(&[timed(1.0, 120_000)]).window, 128);
         assert_eq!(planned(&[timed(1.0, 200)]).window, 64);
-        assert_eq!(plan(&[timed(1.0, 200)], &SeriesConfig::default(), 8).window, 16);
+        assert_eq!(plan(&[timed(1.0, 200)], &SeriesConfig::default(), SplitRule::Position), Plan { window: 16, stride: 16 });
         assert_eq!(planned(&[recording(9)]).window, 16);
         let life = Some(Life { last: 0.0, cap: 125.0, end_only: false });
         assert_eq!(planned(&[Recording { life, ..recording(200) }]), Plan { window: 30, stride: 1 });
         let config = SeriesConfig { window: Some(50), stride: Some(10), ..SeriesConfig::default() };
-        assert_eq!(plan(&[recording(9)], &config, 2), Plan { window: 50, stride: 10 });
+        assert_eq!(plan(&[recording(9)], &config, SplitRule::Recording), Plan { window: 50, stride: 10 });
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub const ALL: &[Case] = &[
     plain("step/vit-tiny-bf16", AUTOCAST),
     plain("step/bert-4x256-bf16", AUTOCAST),
     compiled("series/ts2vec-step", EAGER),
+    compiled("audio/byol-a-step", FORMATS),
     plain("conv/3x3-64@32", FORMATS),
     plain("conv/3x3-128@16", FORMATS),
     plain("conv/3x3-256@8", FORMATS),

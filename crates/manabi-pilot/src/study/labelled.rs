@@ -100,9 +100,9 @@ impl Labelled {
         positions.iter().map(|&p| self.rows[p]).collect()
     }
 
-    /// The draws that networks are trained on: one where so many labels are used that draws hardly differ.
-    pub fn trained_draws(index: usize, level: &Level) -> &[Draw] {
-        let count = if index < TRAINED_LEVELS { level.draws.len() } else { 1 };
+    /// The draws that networks are trained on, `most` of them: one where so many labels are used that draws hardly differ.
+    pub fn trained_draws(index: usize, level: &Level, most: usize) -> &[Draw] {
+        let count = if index < TRAINED_LEVELS { most } else { 1 };
         &level.draws[..count.min(level.draws.len())]
     }
 

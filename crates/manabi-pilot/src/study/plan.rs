@@ -2,7 +2,8 @@
 //!
 //! Everything but pre-training is estimated first from the measured rate of training on labels: embedding the data, and
 //! the label-efficiency trainings at the two smallest budgets, which the report cannot do without; where they would
-//! take more than six tenths of the time, they are cut short, both sides alike, and the report says so. Training on
+//! take more than six tenths of the time, they are cut short, both sides alike, then made for fewer draws of labels, and
+//! the report says so. Training on
 //! all labels, where it need not be shortened, is planned if it leaves three tenths of the time to pre-training:
 //! whoever has labels for everything wants to know what they give alone. The budgets between are planned, smallest
 //! first, as long as pre-training keeps nine twentieths of it. Pre-training gets what is left, less a reserve, because
@@ -35,10 +36,19 @@ pub struct Plan {
     pub pretraining: f64,
     /// Its steps.
     pub steps: u64,
-    /// Seconds of the evaluation that are for training at each label level; 0 where it is not planned.
+    /// What trainings on labels get.
+    pub labelled: Allotment,
+}
+
+/// What trainings on labels get of the time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Allotment {
+    /// Seconds that are kept for each label level; 0 (or nothing) where it is not planned.
     pub kept: Vec<f64>,
-    /// Share of the full recipe that trainings on labels get.
+    /// Share of the full recipe.
     pub effort: f64,
+    /// Draws of labels that are trained on at most.
+    pub draws: usize,
 }
 
 /// What the plan depends on.
@@ -67,19 +77,24 @@ pub fn training_seconds(recipe: &Recipe, tested: usize, rows_per_second: f64) ->
 pub fn plan(facts: &Facts, data: &Labelled) -> Plan {
     let embedding = 2.0 * facts.embedded as f64 * FORWARD / facts.rows_per_second.max(1e-9);
     let usable = facts.left * (1.0 - RESERVE);
-    let both = |index: usize, level: &Level, effort: f64| {
+    let both = |index: usize, level: &Level, effort: f64, draws: usize| {
         let recipe = Recipe::for_labels(level.labels).shortened(effort);
         let one = training_seconds(&recipe, data.test.len(), facts.rows_per_second);
-        2.0 * Labelled::trained_draws(index, level).len() as f64 * one
+        2.0 * Labelled::trained_draws(index, level, draws).len() as f64 * one
     };
-    let smallest_at = |effort: f64| -> f64 {
-        data.levels.iter().enumerate().take(TRAINED_LEVELS).map(|(i, level)| both(i, level, effort)).sum()
+    let too_long = |effort: f64, draws: usize| {
+        let smallest = data.levels.iter().enumerate().take(TRAINED_LEVELS);
+        smallest.map(|(i, level)| both(i, level, effort, draws)).sum::<f64>() > MOST_LABELLED * usable
     };
     let mut effort = facts.effort;
-    while effort > LEAST_EFFORT && smallest_at(effort) > MOST_LABELLED * usable {
+    let mut draws = data.levels.iter().map(|level| level.draws.len()).max().unwrap_or(1).max(1);
+    while effort > LEAST_EFFORT && too_long(effort, draws) {
         effort = (0.9 * effort).max(LEAST_EFFORT);
     }
-    let seconds: Vec<f64> = data.levels.iter().enumerate().map(|(i, level)| both(i, level, effort)).collect();
+    while draws > 1 && too_long(effort, draws) {
+        draws -= 1;
+    }
+    let seconds: Vec<f64> = data.levels.iter().enumerate().map(|(i, level)| both(i, level, effort, draws)).collect();
     // Probes, map, neighbours and the report: a few seconds, more with many labels.
     let probes = 4.0 + data.rows.len() as f64 * 8e-4;
     let mut kept = vec![0.0; seconds.len()];
@@ -97,7 +112,8 @@ pub fn plan(facts: &Facts, data: &Labelled) -> Plan {
     }
     let pretraining = (usable - evaluation).max(LEAST * usable);
     let steps = ((pretraining / facts.step.max(1e-9)) as u64).clamp(1, facts.most_steps.max(1));
-    Plan { evaluation, pretraining: steps as f64 * facts.step, steps, kept, effort }
+    let labelled = Allotment { kept, effort, draws };
+    Plan { evaluation, pretraining: steps as f64 * facts.step, steps, labelled }
 }
 
 #[cfg(test)]
@@ -138,19 +154,19 @@ mod tests {
         let data = labelled(&[100, 600, 60_000]);
         let at = |rows_per_second, effort| plan(&Facts { rows_per_second, effort, ..facts() }, &data);
         let fast = at(1500.0, 1.0);
-        assert!(fast.kept[2] > 150.0 && fast.pretraining > 300.0, "{fast:?}");
+        assert!(fast.labelled.kept[2] > 150.0 && fast.pretraining > 300.0, "{fast:?}");
         assert!(fast.pretraining + fast.evaluation < 1200.0, "{fast:?}");
-        assert_eq!((at(800.0, 1.0).kept[2], at(1500.0, 0.5).kept[2]), (0.0, 0.0));
+        assert_eq!((at(800.0, 1.0).labelled.kept[2], at(1500.0, 0.5).labelled.kept[2]), (0.0, 0.0));
     }
 
     #[test]
     fn a_slow_machine_cuts_trainings_on_labels_short_rather_than_the_study_late() {
         let data = labelled(&[100, 600]);
         let at = |rows_per_second| plan(&Facts { rows_per_second, left: 600.0, embedded: 5000, ..facts() }, &data);
-        assert_eq!(at(10_000.0).effort, 1.0);
+        assert_eq!(at(10_000.0).labelled.effort, 1.0);
         let slow = at(700.0);
-        assert!(slow.effort < 1.0 && slow.kept.iter().sum::<f64>() <= 0.6 * 0.85 * 600.0, "{slow:?}");
-        assert!(at(1.0).effort >= 0.1);
+        assert!(slow.labelled.effort < 1.0 && slow.labelled.kept.iter().sum::<f64>() <= 0.6 * 0.85 * 600.0, "{slow:?}");
+        assert!(at(1.0).labelled.effort >= 0.1);
     }
 
     #[test]
@@ -158,9 +174,20 @@ mod tests {
         let data = labelled(&[40, 100, 400, 4000]);
         let demo = Facts { left: 145.0, step: 0.07, rows_per_second: 1500.0, embedded: 7000, effort: 0.25, ..facts() };
         let planned = plan(&demo, &data);
-        assert!(planned.kept[2] > 10.0 && planned.kept[3] == 0.0, "{planned:?}");
+        assert!(planned.labelled.kept[2] > 10.0 && planned.labelled.kept[3] == 0.0, "{planned:?}");
         assert!(planned.pretraining > 0.45 * 0.85 * 145.0, "{planned:?}");
-        assert_eq!(plan(&Facts { rows_per_second: 500.0, ..demo }, &data).kept[2], 0.0);
+        assert_eq!(plan(&Facts { rows_per_second: 500.0, ..demo }, &data).labelled.kept[2], 0.0);
+    }
+
+    #[test]
+    fn where_even_short_trainings_take_too_long_fewer_draws_are_trained_on() {
+        let data = labelled(&[40, 100, 4000]);
+        let at = |left: f64| plan(&Facts { left, rows_per_second: 100.0, ..facts() }, &data);
+        let (ample, tight) = (at(10_000.0), at(150.0));
+        assert_eq!((ample.labelled.draws, ample.labelled.effort), (3, 1.0));
+        assert!(tight.labelled.draws < 3 && tight.labelled.effort <= 0.1 + 1e-9, "{tight:?}");
+        assert!(tight.labelled.kept.iter().sum::<f64>() <= 0.6 * 0.85 * 150.0, "{tight:?}");
+        assert_eq!(at(1.0).labelled.draws, 1);
     }
 
     #[test]

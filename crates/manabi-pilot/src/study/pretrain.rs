@@ -17,7 +17,7 @@ use super::{
     encoders::spread,
     labelled::Labelled,
     parts::Parts,
-    plan::{self, Facts, Plan},
+    plan::{self, Allotment, Facts, Plan},
     recorder::Recorder,
     stopwatch::Stopwatch,
 };
@@ -37,10 +37,8 @@ pub struct Pretrained {
     pub summary: Summary,
     /// Rows a second in training on labels.
     pub rows_per_second: f64,
-    /// Seconds that are kept for training at each label level.
-    pub kept: Vec<f64>,
-    /// Share of the full recipe that trainings on labels get.
-    pub effort: f64,
+    /// What trainings on labels get.
+    pub labelled: Allotment,
     /// The trainer's resolved settings.
     pub config: TrainConfig,
     /// The feature width.
@@ -154,8 +152,7 @@ impl<M: Modality> Input<'_, M> {
             planned_epochs,
             summary,
             rows_per_second: labelled,
-            kept: plan.kept,
-            effort: plan.effort,
+            labelled: plan.labelled,
             config,
             dim,
         })
@@ -163,7 +160,7 @@ impl<M: Modality> Input<'_, M> {
 
     /// Leave-out kNN among training rows only: the test rows are looked at once, in the end.
     fn online_knn(&self, encoder: &dyn manabi_core::encoder::Encoder<M::Batch>) -> Result<f64> {
-        let (queries, support) = online_parts(self.data.rows.len());
+        let (queries, support) = online_parts(self.data.rows.len(), self.data.groups.as_deref());
         let features =
             |at: &[usize]| eval::embed(self.modality, self.source, encoder, &self.data.rows_at(at), &mut |_| {});
         let votes =
@@ -188,12 +185,21 @@ fn seconds_per_step<M: Modality>(trainer: &mut Trainer<M>) -> Result<f64> {
     Ok(if more > 3 { trainer.measure(more.min(50))?.seconds_per_step } else { first })
 }
 
-/// Query and support positions of the online probe: every third of at most 1 500 spread ones, and the others.
-fn online_parts(rows: usize) -> (Vec<usize>, Vec<usize>) {
+/// Query and support positions of the online probe: every third of at most 1 500 spread ones, and the others. Where rows
+/// have three groups or more, every third group: a recording would find its own windows otherwise.
+fn online_parts(rows: usize, groups: Option<&[u64]>) -> (Vec<usize>, Vec<usize>) {
     let positions: Vec<usize> = (0..rows).collect();
     let shown = spread(&positions, ONLINE_ROWS);
-    let part = |third: bool| shown.iter().enumerate().filter(|(i, _)| (i % 3 == 0) == third).map(|(_, p)| *p).collect();
-    (part(true), part(false))
+    let mut rank: BTreeMap<u64, usize> = BTreeMap::new();
+    for group in groups.into_iter().flat_map(|groups| shown.iter().map(|&p| groups[p])) {
+        let next = rank.len();
+        rank.entry(group).or_insert(next);
+    }
+    let groups = groups.filter(|_| rank.len() >= 3);
+    let turn = |(i, p): (usize, usize)| groups.map_or(i, |groups| rank[&groups[p]]);
+    let (queries, support): (Vec<_>, Vec<_>) = shown.into_iter().enumerate().partition(|&at| turn(at) % 3 == 0);
+    let positions = |part: Vec<(usize, usize)>| part.into_iter().map(|(_, p)| p).collect();
+    (positions(queries), positions(support))
 }
 
 impl Recorder<'_> {
@@ -213,10 +219,20 @@ mod tests {
     #[test]
     fn the_online_probe_never_asks_a_row_about_itself() {
         for rows in [3, 10, 1500, 4000, 60_000] {
-            let (queries, support) = online_parts(rows);
+            let (queries, support) = online_parts(rows, None);
             assert!(!queries.is_empty() && !support.is_empty(), "{rows}");
             assert!(queries.iter().all(|q| !support.contains(q)), "{rows}");
             assert!(queries.len() + support.len() <= 1500, "{rows}");
         }
+    }
+
+    #[test]
+    fn the_online_probe_keeps_groups_together_where_there_are_three() {
+        let groups: Vec<u64> = (0..90).map(|i| i / 10).collect();
+        let (queries, support) = online_parts(90, Some(&groups));
+        assert_eq!((queries.len(), support.len()), (30, 60));
+        assert!(queries.iter().all(|q| support.iter().all(|s| groups[*q] != groups[*s])));
+        let two: Vec<u64> = (0..90).map(|i| i / 45).collect();
+        assert_eq!(online_parts(90, Some(&two)), online_parts(90, None));
     }
 }

@@ -20,6 +20,7 @@ use super::{
     labelled::Labelled,
     map,
     parts::Parts,
+    plan::Allotment,
     pretrain::{Input, Pretrained},
     recorder::Recorder,
     stopwatch::Stopwatch,
@@ -61,8 +62,7 @@ pub fn pilot<M: Modality>(start: &Start<M>, observer: &mut dyn Observer, say: &m
     study.report.cost.planned_epochs = Some(trained.planned_epochs);
     study.report.cost.used_epochs = Some(trained.summary.epochs);
     study.settings = settings(start, &trained);
-    let speed = Speed { rows_per_second: trained.rows_per_second, kept: trained.kept.clone(), effort: trained.effort };
-    study.finish(start, &trained.weights, speed, say)
+    study.finish(start, &trained.weights, trained.rows_per_second, &trained.labelled, say)
 }
 
 /// Says what an encoder that was pre-trained before is worth.
@@ -76,7 +76,8 @@ pub fn evaluate<M: Modality>(
         Monitor { health: Health::Unknown, message: "pre-trained before this evaluation".into(), ..Monitor::default() };
     let rows_per_second = study.input(start).labelled_rate()?;
     study.watch.lap("calibrate");
-    study.finish(start, weights, Speed { rows_per_second, kept: Vec::new(), effort: start.config.effort() }, say)
+    let whole = Allotment { kept: Vec::new(), effort: start.config.effort(), draws: usize::MAX };
+    study.finish(start, weights, rows_per_second, &whole, say)
 }
 
 fn settings<M: Modality>(start: &Start<M>, trained: &Pretrained) -> Vec<(String, String)> {
@@ -92,13 +93,6 @@ fn settings<M: Modality>(start: &Start<M>, trained: &Pretrained) -> Vec<(String,
     }
     all.extend(start.config.overrides.0.iter().map(|(k, v)| (k.clone(), v.to_string())));
     all
-}
-
-/// What trainings on labels are planned with.
-struct Speed {
-    rows_per_second: f64,
-    kept: Vec<f64>,
-    effort: f64,
 }
 
 struct Study<M: Modality> {
@@ -171,7 +165,8 @@ impl<M: Modality> Study<M> {
         mut self,
         start: &Start<M>,
         weights: &BTreeMap<String, Tensor>,
-        speed: Speed,
+        rows_per_second: f64,
+        allotted: &Allotment,
         say: &mut dyn FnMut(&str),
     ) -> Result<Report> {
         let (source, seed) = (start.source, start.config.seed);
@@ -205,16 +200,15 @@ impl<M: Modality> Study<M> {
                 weights,
                 method: name,
                 metric: self.metric,
-                kept: &speed.kept,
-                rows_per_second: speed.rows_per_second,
-                effort: speed.effort,
+                allotted,
+                rows_per_second,
                 compute: start.config.train.compute(),
             };
             let (trained, mut left_out) = trainings.run(&self.watch, say)?;
             cells.extend(trained);
             self.report.warnings.append(&mut left_out);
             self.watch.lap("trainings on labels");
-            self.report.cost.label_training_share = Some(speed.effort);
+            self.report.cost.label_training_share = Some(allotted.effort);
             let bootstrap = Bootstrap { seed, ..Bootstrap::default() };
             self.report.rows = figures::rows(&cells, &self.data, self.metric, &bootstrap)?;
             self.report.comparisons = figures::comparisons(&cells, &self.data, self.metric, &bootstrap)?;

@@ -22,7 +22,7 @@ use manabi_core::{
 use super::{
     cells::Cell,
     labelled::{Labelled, TRAINED_LEVELS},
-    plan::training_seconds,
+    plan::{Allotment, training_seconds},
     stopwatch::Stopwatch,
 };
 use crate::report::Representation;
@@ -45,12 +45,10 @@ pub struct Trainings<'a, M: Modality> {
     pub weights: &'a BTreeMap<String, Tensor>,
     /// Its method's name.
     pub method: &'a str,
-    /// Share of the full recipe.
-    pub effort: f64,
     /// What rows are scored by.
     pub metric: Metric,
-    /// Seconds that the plan keeps for each level; 0 (or nothing) if it could not.
-    pub kept: &'a [f64],
+    /// What of the time they get.
+    pub allotted: &'a Allotment,
     /// Rows a second in training on labels, for the estimate.
     pub rows_per_second: f64,
     /// How the layers compute while they train.
@@ -64,11 +62,11 @@ impl<M: Modality> Trainings<'_, M> {
         let mut rate = self.rows_per_second;
         let tested = self.data.test.len();
         for (index, level) in self.data.levels.iter().enumerate() {
-            let recipe = Recipe::for_labels(level.labels).shortened(self.effort).scored_by(self.metric);
-            let draws = Labelled::trained_draws(index, level);
+            let recipe = Recipe::for_labels(level.labels).shortened(self.allotted.effort).scored_by(self.metric);
+            let draws = Labelled::trained_draws(index, level, self.allotted.draws);
             let seconds = 2.0 * draws.len() as f64 * training_seconds(&recipe, tested, rate);
             let closing = CLOSING.0 + CLOSING.1 * tested as f64;
-            let left = watch.left() - closing - self.kept.iter().skip(index + 1).sum::<f64>();
+            let left = watch.left() - closing - self.allotted.kept.iter().skip(index + 1).sum::<f64>();
             if index >= TRAINED_LEVELS && seconds > left {
                 left_out.push(format!(
                     "Training on {} labels (supervised and fine-tuned) was left out: about {seconds:.0} s, and {:.0} s of the time budget were left.",

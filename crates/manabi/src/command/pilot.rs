@@ -42,7 +42,7 @@ pub fn run<M: Modality>(args: &PilotArgs, global: Global) -> Result<()> {
     let spec = if demo { DataSpec::new(DEMO) } else { resolve::spec(&args.data)? };
     let name = if demo { DEMO.to_string() } else { resolve::short_name(&spec.path) };
     let out = args.out.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(format!("pilot-{name}")));
-    let config = RunConfig::from_args(&args.method)?;
+    let config = RunConfig::from_args::<M>(&args.method)?;
     let train = config.train()?;
     let settings = config.modality::<M>()?;
     let budget = args.budget.unwrap_or(if demo { DEMO_BUDGET } else { BUDGET });

@@ -44,7 +44,7 @@ pub fn run<M: Modality>(args: &PretrainArgs, global: Global) -> Result<()> {
     let going_on = earlier.is_some();
     let mut config = match earlier {
         Some(config) => config.resumed(&args.method.compute, args.out.out.as_deref().unwrap_or(Path::new("")))?,
-        None => RunConfig::from_args(&args.method)?,
+        None => RunConfig::from_args::<M>(&args.method)?,
     };
     let data = match &args.data.data {
         Some(_) => args.data.clone(),

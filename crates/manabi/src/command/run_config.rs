@@ -33,7 +33,7 @@ pub struct RunConfig {
 
 impl RunConfig {
     /// From `--config`, with `--method`, `--encoder`, `--seed` and `--set` on top.
-    pub fn from_args(args: &MethodArgs) -> Result<Self> {
+    pub fn from_args<M: Modality>(args: &MethodArgs) -> Result<Self> {
         let mut config: Self = match &args.config {
             Some(path) => settings::read_toml(path)?,
             None => Self::default(),
@@ -54,7 +54,7 @@ impl RunConfig {
             config.method.clone_from(method);
         }
         if config.method.is_empty() {
-            config.method = "simclr".into();
+            config.method = M::METHOD.into();
         }
         Ok(config)
     }
@@ -140,7 +140,7 @@ mod tests {
     }
 
     fn config(words: &str) -> RunConfig {
-        RunConfig::from_args(&args(words)).unwrap()
+        RunConfig::from_args::<manabi_image::ImageModality>(&args(words)).unwrap()
     }
 
     #[test]
