@@ -2,7 +2,7 @@
 //!
 //! `cargo xtask validate` is everything that CI checks on a change; `cargo xtask e2e` the
 //! slower runs on real data; `cargo xtask bench` the cross-modal benchmark; `cargo xtask peers` speed beside PyTorch;
-//! `cargo xtask sanitize` the kernels' tests under sanitisers.
+//! `cargo xtask ucr` TS2Vec on the UCR archive; `cargo xtask sanitize` the kernels' tests under sanitisers.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 use anyhow::Result;
@@ -13,6 +13,7 @@ mod e2e;
 mod peers;
 mod sanitize;
 mod tidy;
+mod ucr;
 mod validate;
 
 #[derive(Parser)]
@@ -32,6 +33,8 @@ enum Command {
     Bench(bench::Args),
     /// Kernels and training steps beside PyTorch's, alternately in one run.
     Peers(peers::Args),
+    /// TS2Vec on the UCR archive beside its published accuracies and 1-NN-DTW.
+    Ucr(ucr::Args),
     /// The kernels' tests under AddressSanitizer and ThreadSanitizer, on nightly.
     Sanitize(sanitize::Args),
 }
@@ -42,6 +45,7 @@ fn main() -> Result<()> {
         Command::E2e(args) => e2e::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Peers(args) => peers::run(&args),
+        Command::Ucr(args) => ucr::run(&args),
         Command::Sanitize(args) => sanitize::run(&args),
     }
 }

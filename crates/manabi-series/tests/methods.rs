@@ -1,7 +1,7 @@
 //! The methods of this crate learn from generated waves: the encoder beats one with random weights.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use manabi_core::{
     data::Source,
     encoder::Encoder,
@@ -46,13 +46,8 @@ fn before_and_after(name: &str, encoder: &str, steps: u64, seed: u64) -> (f64, f
     let setup = Setup::new(&modality, &source, &rows, method::find::<Waves>(name).unwrap(), config);
     let mut trainer = Trainer::new(setup).unwrap();
     let loss = trainer.run(&mut Quiet).unwrap().loss;
-    let after = match trainer.method().averaged().unwrap() {
-        None => probe(&modality, &source, trainer.encoder()),
-        Some(weights) => {
-            params.load(&weights).unwrap();
-            probe(&modality, &source, random.as_ref())
-        }
-    };
+    params.pp("encoder").load(&trainer.encoder_weights().unwrap()).unwrap();
+    let after = probe(&modality, &source, random.as_ref());
     println!("{name} on {encoder}: {before:.3} before, {after:.3} after {steps} steps (loss {loss:.3})");
     (before, after)
 }
@@ -62,6 +57,27 @@ fn before_and_after(name: &str, encoder: &str, steps: u64, seed: u64) -> (f64, f
 fn learns(name: &str, encoder: &str, steps: u64, margin: f64) {
     let (before, after) = before_and_after(name, encoder, steps, 1);
     assert!(after > before + margin, "{name}: {before:.3} before, {after:.3} after");
+}
+
+#[test]
+fn ts2vec_hands_out_its_averaged_weights_and_simmtm_its_last_ones() {
+    let trained = |name: &str, encoder: &str| {
+        let source = dataset(16);
+        let modality = Waves { config: WavesConfig { encoder: encoder.into() } };
+        let config = TrainConfig { steps: Some(3), batch: Some(8), monitor_every: 0, ..TrainConfig::default() };
+        let rows: Vec<usize> = (0..16).collect();
+        let setup = Setup::new(&modality, &source, &rows, method::find::<Waves>(name).unwrap(), config);
+        let mut trainer = Trainer::new(setup).unwrap();
+        trainer.run(&mut Quiet).unwrap();
+        let (given, last) = (trainer.encoder_weights().unwrap(), trainer.params().pp("encoder").snapshot().unwrap());
+        assert_eq!(given.keys().collect::<Vec<_>>(), last.keys().collect::<Vec<_>>());
+        let distance = |(a, b): (&Tensor, &Tensor)| {
+            (a - b).unwrap().abs().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap()
+        };
+        given.values().zip(last.values()).map(distance).sum::<f32>()
+    };
+    assert!(trained("ts2vec", "dilated") > 0.0);
+    assert_eq!(trained("simmtm", "patch"), 0.0);
 }
 
 #[test]

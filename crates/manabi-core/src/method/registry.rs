@@ -92,6 +92,7 @@ pub fn methods<B: Clone + 'static>() -> Vec<MethodEntry<B>> {
         masked::reconstruction::entry(),
         masked::autoencoder::entry(),
         masked::quantised::entry(),
+        masked::joint::entry(),
         transformation::prediction::entry(),
         supervised::entry(),
     ]

@@ -181,7 +181,7 @@ fn every_method_moves_every_parameter_that_it_uses() {
 
 #[test]
 fn what_is_to_be_predicted_is_predicted_better_after_some_steps() {
-    for name in ["cola", "cpc", "best-rq", "units", "masked", "mae"] {
+    for name in ["cola", "cpc", "best-rq", "units", "masked", "mae", "ssast"] {
         let mut run = start(name);
         let config = OptimizerConfig::Adamw { lr: 2e-3, beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0 };
         let mut optimizer = Optimizer::new(config, &run.params, &Groups::default()).unwrap();

@@ -12,7 +12,7 @@ use super::{
     checkpoint::{from_bytes, tensors_to_bytes},
     files::Files,
 };
-use crate::{Error, Result, nn::Params};
+use crate::{Error, Result};
 
 /// What one must know to use the weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,10 +35,10 @@ pub struct EncoderCard {
     pub weights: String,
 }
 
-/// Writes `params` (the encoder's) and the card into `folder`.
-pub fn write_encoder(folder: &Path, mut card: EncoderCard, params: &Params, files: &Files) -> Result<()> {
+/// Writes the encoder's weights and the card into `folder`.
+pub fn write_encoder(folder: &Path, mut card: EncoderCard, weights: &BTreeMap<String, Tensor>, files: &Files) -> Result<()> {
     files.create_dir(folder)?;
-    let bytes = tensors_to_bytes(folder, &params.snapshot()?)?;
+    let bytes = tensors_to_bytes(folder, weights)?;
     card.weights = blake3::hash(&bytes).to_hex().to_string();
     let json = serde_json::to_vec_pretty(&card).map_err(|e| Error::file(folder, e.to_string()))?;
     files.write_atomic(&folder.join("model.safetensors"), &bytes)?;
@@ -77,7 +77,7 @@ mod tests {
     use candle_core::Device;
 
     use super::*;
-    use crate::nn::{Init, Role};
+    use crate::nn::{Init, Params, Role};
 
     fn card() -> EncoderCard {
         EncoderCard {
@@ -97,7 +97,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let params = Params::new(4, &Device::Cpu);
         params.pp("encoder").get("fc.weight", (2, 3), Init::FanIn, Role::Weight).unwrap();
-        write_encoder(dir.path(), card(), &params.pp("encoder"), &Files::default()).unwrap();
+        write_encoder(dir.path(), card(), &params.pp("encoder").snapshot().unwrap(), &Files::default()).unwrap();
         let (read, tensors) = read_encoder(dir.path()).unwrap();
         assert_eq!(EncoderCard { weights: String::new(), ..read }, card());
         assert_eq!(tensors.keys().collect::<Vec<_>>(), ["fc.weight"]);

@@ -90,7 +90,7 @@ impl<M: Modality> Trainer<'_, M> {
             samples: self.rows.len(),
             weights: String::new(),
         };
-        write_encoder(&run.encoder(), card, &self.params.pp(ENCODER), &self.files)?;
+        write_encoder(&run.encoder(), card, &self.encoder_weights()?, &self.files)?;
         if !self.state.skipped.is_empty() {
             let lines: Vec<String> =
                 self.state.skipped.values().filter_map(|s| serde_json::to_string(s).ok()).collect();

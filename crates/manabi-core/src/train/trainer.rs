@@ -3,9 +3,9 @@
 //! The [`Trainer`] owns all state; nothing is global. `run.rs` is the loop, `update.rs` one step of it,
 //! `checkpoint.rs` saves and restores, `record.rs` writes figures down, `measure.rs` takes the machine's speed.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 
 use super::{Clock, Files, Plan, RunDir, Setup, Signals, SystemClock, TrainConfig, state::RunState};
 use crate::{
@@ -169,6 +169,15 @@ impl<'a, M: Modality> Trainer<'a, M> {
     /// The encoder.
     pub fn encoder(&self) -> &dyn Encoder<M::Batch> {
         self.encoder.as_ref()
+    }
+
+    /// The encoder's weights that are to be used: averaged ones where the method keeps some, else the last step's.
+    pub fn encoder_weights(&self) -> Result<BTreeMap<String, Tensor>> {
+        let Some(averaged) = self.method.averaged()? else { return self.params.pp(ENCODER).snapshot() };
+        let own = |(name, tensor): (String, Tensor)| {
+            Some((name.strip_prefix(ENCODER)?.strip_prefix('.')?.to_string(), tensor))
+        };
+        Ok(averaged.into_iter().filter_map(own).collect())
     }
 
     /// The method.

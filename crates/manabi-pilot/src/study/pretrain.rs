@@ -144,7 +144,7 @@ impl<M: Modality> Input<'_, M> {
         let mut trainer = trainer.with_stop(move || watch.elapsed() > deadline);
         recorder.start_study(&plan);
         let summary = trainer.run(recorder)?;
-        let weights = trainer.params().pp("encoder").snapshot()?;
+        let weights = trainer.encoder_weights()?;
         let planned_epochs = plan.steps as f64 / per_epoch as f64;
         let (config, dim) = (trainer.config().clone(), trainer.encoder().dim());
         Ok(Pretrained {

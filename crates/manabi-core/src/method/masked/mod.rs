@@ -1,6 +1,7 @@
 //! Masked prediction: say what was hidden.
 
 pub mod autoencoder;
+pub mod joint;
 pub mod mask;
 pub mod quantised;
 pub mod reconstruction;
