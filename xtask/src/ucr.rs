@@ -89,7 +89,18 @@ pub fn run(args: &Args) -> Result<()> {
     manabi::kernels::memory::quiet_candle_threads();
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
-    table.set_header(["set", "train/test", "steps", "s", "raw", "random", "DTW", "TS2Vec (spread)", "published", "DTW pub."]);
+    table.set_header([
+        "set",
+        "train/test",
+        "steps",
+        "s",
+        "raw",
+        "random",
+        "DTW",
+        "TS2Vec (spread)",
+        "published",
+        "DTW pub.",
+    ]);
     let mut sums = [0.0; 4];
     let mut count = 0.0;
     for name in names(args)? {
@@ -99,8 +110,18 @@ pub fn run(args: &Args) -> Result<()> {
         let raw = set.probe(&|rows| Ok(eval::raw(&modality, set.source.as_ref(), rows)?), 0)?;
         let values = set.train.len() * modality.length() * modality.channels();
         let steps = ts2vec::iterations(values);
-        let scores: Vec<Scores> = (0..args.seeds).map(|seed| trained(&set, &modality, steps, seed)).collect::<Result<_>>()?;
-        let dtw = if args.no_dtw { f64::NAN } else { dtw::one_nearest(&set.series(&set.train)?, &set.labels(&set.train)?, &set.series(&set.test)?, &set.labels(&set.test)?) };
+        let scores: Vec<Scores> =
+            (0..args.seeds).map(|seed| trained(&set, &modality, steps, seed)).collect::<Result<_>>()?;
+        let dtw = if args.no_dtw {
+            f64::NAN
+        } else {
+            dtw::one_nearest(
+                &set.series(&set.train)?,
+                &set.labels(&set.train)?,
+                &set.series(&set.test)?,
+                &set.labels(&set.test)?,
+            )
+        };
         let mean = |of: fn(&Scores) -> f64| scores.iter().map(of).sum::<f64>() / scores.len().max(1) as f64;
         let (low, high) = scores.iter().fold((1f64, 0f64), |(l, h), s| (l.min(s.ts2vec), h.max(s.ts2vec)));
         let (theirs, their_dtw) = published::accuracy(&name).unwrap_or((f64::NAN, f64::NAN));
@@ -117,7 +138,14 @@ pub fn run(args: &Args) -> Result<()> {
             p(theirs),
             p(their_dtw),
         ]);
-        eprintln!("{name}: raw {} random {} DTW {} TS2Vec {} published {}", p(raw), p(mean(|s| s.random)), p(dtw), p(mean(|s| s.ts2vec)), p(theirs));
+        eprintln!(
+            "{name}: raw {} random {} DTW {} TS2Vec {} published {}",
+            p(raw),
+            p(mean(|s| s.random)),
+            p(dtw),
+            p(mean(|s| s.ts2vec)),
+            p(theirs)
+        );
         for (sum, value) in sums.iter_mut().zip([raw, dtw, mean(|s| s.ts2vec), theirs]) {
             *sum += value;
         }
@@ -143,7 +171,8 @@ impl Set {
 /// TS2Vec on TRAIN, and the same encoder with random weights.
 fn trained(set: &Set, modality: &SeriesModality, steps: u64, seed: u64) -> Result<Scores> {
     let config = TrainConfig { steps: Some(steps), seed, monitor_every: 0, ..TrainConfig::default() };
-    let setup = Setup::new(modality, set.source.as_ref(), &set.train, method::find::<SeriesModality>("ts2vec")?, config);
+    let setup =
+        Setup::new(modality, set.source.as_ref(), &set.train, method::find::<SeriesModality>("ts2vec")?, config);
     let mut trainer = Trainer::new(setup)?;
     let params = Params::new(seed, &candle_core::Device::Cpu);
     let encoder = modality.encoder(&params)?;

@@ -10,7 +10,10 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use manabi::{
-    audio::{FrontEnd, FrontEndConfig, encoder::{Byola, ByolaConfig}},
+    audio::{
+        FrontEnd, FrontEndConfig,
+        encoder::{Byola, ByolaConfig},
+    },
     core::{
         encoder::EncoderFactory,
         method::{self, BuildContext, DatasetFacts, Overrides, Step},
@@ -41,7 +44,8 @@ fn byola_step() -> Run {
     let params = Params::new(0, &Device::Cpu);
     let student = params.pp("encoder");
     let encoder = Byola::new(&student, ByolaConfig::published(64)).unwrap();
-    let factory: EncoderFactory<Tensor> = Arc::new(|params| Ok(Box::new(Byola::new(params, ByolaConfig::published(64))?)));
+    let factory: EncoderFactory<Tensor> =
+        Arc::new(|params| Ok(Box::new(Byola::new(params, ByolaConfig::published(64))?)));
     let facts = DatasetFacts { samples: 32, classes: 0, transformations: 0, batch: 32, steps: 15_000, dim: 3072 };
     let entry = method::find::<manabi::audio::AudioModality>("byol").unwrap();
     let context = BuildContext {

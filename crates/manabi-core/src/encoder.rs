@@ -94,6 +94,12 @@ pub trait TokenEncoder<B> {
     /// What is to be predicted at each token.
     fn targets(&self, batch: &B) -> Result<Targets>;
 
+    /// `(N, T)` `f32`: 1 for tokens in which something was measured, 0 for padding and gaps, which nobody can be asked to
+    /// predict; `None` where all tokens hold something.
+    fn measured(&self, _batch: &B) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
+
     /// Token features `(N, T, D)`, masked tokens replaced by a learnt mask token.
     fn masked_tokens(&self, batch: &B, mask: &Mask) -> Result<Tensor>;
 

@@ -105,11 +105,12 @@ impl Modality for SeriesModality {
 
     fn fit(config: &SeriesConfig, source: &dyn Source<Series>, train: &[usize]) -> Result<Self> {
         config.validate()?;
-        let (length, channels) = match (config.length, config.channels) {
-            (Some(length), Some(channels)) => (length, channels),
+        let (longest, length, channels) = match (config.length, config.channels) {
+            (Some(length), Some(channels)) => (length, length, channels),
             (length, channels) => {
                 let (longest, found) = survey(source, train)?;
-                (length.unwrap_or(longest.clamp(4, MAX_LENGTH)), channels.unwrap_or(found))
+                let longest = longest.clamp(4, MAX_LENGTH);
+                (longest, length.unwrap_or(longest), channels.unwrap_or(found))
             }
         };
         let statistics = match (&config.mean, &config.std, config.normalise) {
@@ -126,7 +127,7 @@ impl Modality for SeriesModality {
         }
         let config = SeriesConfig {
             // Recordings that come later are cut as these were, however long they are.
-            window: config.window.or(Some(length)),
+            window: config.window.or(Some(longest)),
             length: Some(length),
             channels: Some(channels),
             mean: Some(statistics.mean.clone()),

@@ -9,7 +9,7 @@ use manabi_core::{
 
 use crate::{
     channels,
-    config::SeriesConfig,
+    config::{SeriesConfig, SplitRule},
     detect::{Kind, kind},
     read::{self, EXTENSIONS, is_beside, nab::Anomalies, wide},
     recording::Catalogue,
@@ -30,7 +30,12 @@ pub fn open(spec: &DataSpec, config: &SeriesConfig) -> Result<Box<dyn Source<Ser
     let mut notes: Vec<String> = Vec::new();
     let by_recording = apply_to_recordings(spec, &mut catalogue, &mut notes)?;
     window::keep_short(&mut catalogue.recordings, config);
-    let rule = split::rule(&catalogue.recordings, &catalogue.words, config)?;
+    let mut rule = split::rule(&catalogue.recordings, &catalogue.words, config)?;
+    // Labels of the windows of one recording: drawn row by row, neighbours would stand on both sides.
+    let by_window = spec.labels.is_some() && !by_recording && split::lonely(&catalogue.recordings);
+    if by_window && config.split == SplitRule::Auto && rule == SplitRule::Recording {
+        rule = SplitRule::Position;
+    }
     let plan = window::plan(&catalogue.recordings, config, rule);
     let (sections, remark) = split::sections(&catalogue.recordings, &catalogue.words, plan, rule)?;
     let (mut listing, owners, cuts) = source::list(&catalogue, &sections, plan)?;

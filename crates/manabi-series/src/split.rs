@@ -66,25 +66,35 @@ pub fn sections(
     if rule == SplitRule::Recording && recordings.iter().any(|r| !r.whole) {
         return by_recording(recordings, words, plan);
     }
-    // Official, or every recording is a row: groups are those that are named.
-    let whole = |r: &Recording| vec![Section { rows: 0..r.rows, split: r.split, group: r.group.clone() }];
+    // Official, or every recording is a row: groups are those that are named, and windows of one recording stay together
+    // whatever is drawn within a side.
+    let own = |r: &Recording| r.group.clone().or_else(|| (!r.whole).then(|| r.id.clone()));
+    let whole = |r: &Recording| vec![Section { rows: 0..r.rows, split: r.split, group: own(r) }];
     Ok((recordings.iter().map(whole).collect(), None))
 }
 
 /// The classes that occur in a recording.
 fn classes(recording: &Recording, words: &[String]) -> Vec<String> {
-    if let Some(label) = &recording.label {
-        return vec![label.clone()];
-    }
+    // The order in which a window gets its label.
     if let Some(flagged) = &recording.flagged {
         let normal = flagged.iter().map(|r| r.end - r.start).sum::<u64>() < recording.rows;
         let both = [normal, !flagged.is_empty()];
         return FLAGS.iter().zip(both).filter(|(_, there)| *there).map(|(name, _)| (*name).to_string()).collect();
     }
-    if recording.target_column.is_some() || recording.target.is_some() || recording.life.is_some() {
-        return vec![String::new()];
+    if !recording.runs.is_empty() {
+        let used: BTreeSet<u32> = recording.runs.iter().filter_map(|(_, word)| *word).collect();
+        return used.into_iter().filter_map(|word| words.get(word as usize)).cloned().collect();
     }
-    recording.runs.iter().filter_map(|(_, word)| words.get((*word)? as usize)).cloned().collect()
+    if let Some(label) = &recording.label {
+        return vec![label.clone()];
+    }
+    let number = recording.target_column.is_some() || recording.target.is_some() || recording.life.is_some();
+    if number { vec![String::new()] } else { Vec::new() }
+}
+
+/// True if all recordings belong to one group, so that nothing could be drawn beside it.
+pub fn lonely(recordings: &[Recording]) -> bool {
+    recordings.iter().map(group).collect::<BTreeSet<_>>().len() == 1
 }
 
 /// What a recording belongs to.
@@ -155,7 +165,7 @@ fn by_recording(recordings: &[Recording], words: &[String], plan: Plan) -> Resul
         )));
     }
     // A single recording without labels is no group: nothing could be drawn beside it.
-    let lonely = recordings.iter().map(group).collect::<BTreeSet<_>>().len() == 1;
+    let lonely = lonely(recordings);
     let mut remark = None;
     let sections = recordings
         .iter()

@@ -51,9 +51,8 @@ pub fn keep_short(recordings: &mut [Recording], config: &SeriesConfig) {
     let one_label = |r: &Recording| r.whole || (r.runs.is_empty() && r.flagged.is_none() && r.life.is_none());
     let short = |r: &Recording| r.whole || (r.rows <= SHORT && r.breaks.is_empty() && r.target_column.is_none());
     let labelled = recordings.iter().any(|r| r.label.is_some() || r.target.is_some());
-    let longest = recordings.iter().map(|r| r.rows).max().unwrap_or(0);
-    // What was fitted to such recordings has their length for its window.
-    let fitted = config.window == config.length && config.window.is_some_and(|w| longest <= w as u64);
+    // What was fitted to such recordings has the longest training row for its window: longer ones are shrunk.
+    let fitted = config.window.is_some() && config.window == config.length;
     if (config.window.is_none() || fitted)
         && labelled
         && recordings.len() >= MANY
@@ -159,7 +158,10 @@ mod tests {
         assert_eq!(planned(&[recording(120_000)]).window, 1024);
         assert_eq!(planned(&[timed(1.0, 120_000)]).window, 128);
         assert_eq!(planned(&[timed(1.0, 200)]).window, 64);
-        assert_eq!(plan(&[timed(1.0, 200)], &SeriesConfig::default(), SplitRule::Position), Plan { window: 16, stride: 16 });
+        assert_eq!(
+            plan(&[timed(1.0, 200)], &SeriesConfig::default(), SplitRule::Position),
+            Plan { window: 16, stride: 16 }
+        );
         assert_eq!(planned(&[recording(9)]).window, 16);
         let life = Some(Life { last: 0.0, cap: 125.0, end_only: false });
         assert_eq!(planned(&[Recording { life, ..recording(200) }]), Plan { window: 30, stride: 1 });

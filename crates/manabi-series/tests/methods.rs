@@ -71,9 +71,8 @@ fn ts2vec_hands_out_its_averaged_weights_and_simmtm_its_last_ones() {
         trainer.run(&mut Quiet).unwrap();
         let (given, last) = (trainer.encoder_weights().unwrap(), trainer.params().pp("encoder").snapshot().unwrap());
         assert_eq!(given.keys().collect::<Vec<_>>(), last.keys().collect::<Vec<_>>());
-        let distance = |(a, b): (&Tensor, &Tensor)| {
-            (a - b).unwrap().abs().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap()
-        };
+        let distance =
+            |(a, b): (&Tensor, &Tensor)| (a - b).unwrap().abs().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap();
         given.values().zip(last.values()).map(distance).sum::<f32>()
     };
     assert!(trained("ts2vec", "dilated") > 0.0);

@@ -127,7 +127,8 @@ mod tests {
         assert_eq!((row(0), row(1)), (("dog", "source 1"), ("rooster", "source 2")));
         assert!(l.entries.iter().all(|e| e.split.is_none()));
         assert_eq!((l.entries.len(), l.skipped[0].id.as_str()), (2, "audio/2-gone.wav"));
-        let splits = |rule, fold| dataset(rule, fold).unwrap().entries.iter().map(|e| e.split.unwrap()).collect::<Vec<_>>();
+        let splits =
+            |rule, fold| dataset(rule, fold).unwrap().entries.iter().map(|e| e.split.unwrap()).collect::<Vec<_>>();
         assert_eq!(splits(SplitRule::Official, None), [Split::Train, Split::Test]);
         assert_eq!(splits(SplitRule::Official, Some("1")), [Split::Test, Split::Train]);
         assert_eq!(splits(SplitRule::Speaker, Some("1")), [Split::Test, Split::Train]);

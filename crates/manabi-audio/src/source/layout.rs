@@ -136,7 +136,8 @@ mod tests {
     #[test]
     fn what_holds_no_recordings_says_what_can_be_read() {
         let dir = tempfile::tempdir().unwrap();
-        let message = listing(&DataSpec::new(dir.path().join("gone")), SplitRule::Speaker, None).unwrap_err().to_string();
+        let message =
+            listing(&DataSpec::new(dir.path().join("gone")), SplitRule::Speaker, None).unwrap_err().to_string();
         assert!(message.contains("FLAC"), "{message}");
     }
 }

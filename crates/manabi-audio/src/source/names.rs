@@ -31,7 +31,8 @@ pub(crate) fn hold_out(listing: &mut Listing, name: &str) -> Result<()> {
     let groups: BTreeSet<&str> = listing.entries.iter().filter_map(|e| e.group.as_deref()).collect();
     if !groups.contains(name) {
         let some: Vec<&str> = groups.into_iter().take(10).collect();
-        let known = if some.is_empty() { "no row has a group".into() } else { format!("there are {}", some.join(", ")) };
+        let known =
+            if some.is_empty() { "no row has a group".into() } else { format!("there are {}", some.join(", ")) };
         return Err(Error::config(format!("held_out = \"{name}\": there is no such group; {known}")));
     }
     for entry in &mut listing.entries {

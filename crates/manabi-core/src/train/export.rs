@@ -36,7 +36,12 @@ pub struct EncoderCard {
 }
 
 /// Writes the encoder's weights and the card into `folder`.
-pub fn write_encoder(folder: &Path, mut card: EncoderCard, weights: &BTreeMap<String, Tensor>, files: &Files) -> Result<()> {
+pub fn write_encoder(
+    folder: &Path,
+    mut card: EncoderCard,
+    weights: &BTreeMap<String, Tensor>,
+    files: &Files,
+) -> Result<()> {
     files.create_dir(folder)?;
     let bytes = tensors_to_bytes(folder, weights)?;
     card.weights = blake3::hash(&bytes).to_hex().to_string();

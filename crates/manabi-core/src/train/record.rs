@@ -2,7 +2,7 @@
 
 use super::{
     EncoderCard, EventWriter, Health, Level, MetricsLog, Observer, StepReport, Trainer, Verdict, feature_health,
-    trainer::ENCODER, update::Outcome, write_encoder,
+    update::Outcome, write_encoder,
 };
 use crate::{Error, Result, modality::Modality};
 

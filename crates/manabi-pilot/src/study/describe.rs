@@ -35,7 +35,8 @@ pub fn inventory<S>(source: &dyn Source<S>, parts: &Parts) -> Inventory {
     } else if parts.official {
         format!("the test part that the data or its settings name{grouped}")
     } else {
-        let share = 100.0 * parts.test.len() as f64 / (parts.test.len() + labelled_for_training(records, parts)).max(1) as f64;
+        let share =
+            100.0 * parts.test.len() as f64 / (parts.test.len() + labelled_for_training(records, parts)).max(1) as f64;
         format!("{share:.0} % of the labelled samples held back, stratified by class{grouped}")
     };
     let test_groups: BTreeSet<&str> = parts.test.iter().filter_map(|&i| records[i].group.as_deref()).collect();

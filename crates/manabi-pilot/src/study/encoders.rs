@@ -46,8 +46,8 @@ pub fn raw<M: Modality>(modality: &M, source: &dyn Source<M::Sample>, data: &Lab
 
 /// At most `n` of `rows`, evenly spread.
 pub fn spread(rows: &[usize], n: usize) -> Vec<usize> {
-    let step = rows.len().div_ceil(n.max(1)).max(1);
-    rows.iter().copied().step_by(step).collect()
+    let count = n.min(rows.len());
+    (0..count).map(|i| rows[i * rows.len() / count]).collect()
 }
 
 /// Embeddings of some rows.

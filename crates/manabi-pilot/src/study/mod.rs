@@ -20,7 +20,9 @@ mod plan;
 mod pretrain;
 mod recorder;
 mod regression;
+mod resampled;
 mod run;
+mod sequence;
 mod stopwatch;
 #[cfg(test)]
 mod toy;

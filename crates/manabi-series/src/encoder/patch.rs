@@ -90,14 +90,6 @@ impl Patch {
         let (_, t, d) = embedded.dims3()?;
         Ok(embedded.broadcast_add(&grid_positions((1, t), d, embedded.device())?)?)
     }
-
-    /// `(N, T)`: 1 for patches in which something was measured, for all of a row without any; `None` for all of them.
-    fn measured(&self, batch: &SeriesBatch) -> Result<Option<Tensor>> {
-        let Some(seen) = &batch.seen else { return Ok(None) };
-        let marks = shared::patches(&seen.unsqueeze(1)?, self.config.patch)?.max(2)?; // (N, T)
-        let nothing = marks.max_keepdim(1)?.affine(-1.0, 1.0)?; // (N, 1)
-        Ok(Some(marks.broadcast_add(&nothing)?))
-    }
 }
 
 /// Each channel of each series with mean 0 and variance 1 over what was seen, 0 elsewhere: `(N, C, L)`.
@@ -148,6 +140,10 @@ impl TokenEncoder<SeriesBatch> for Patch {
 
     fn targets(&self, batch: &SeriesBatch) -> Result<Targets> {
         Ok(Targets::Continuous(shared::normalised_patches(&batch.values, self.config.patch)?))
+    }
+
+    fn measured(&self, batch: &SeriesBatch) -> Result<Option<Tensor>> {
+        shared::measured(batch, self.config.patch)
     }
 
     fn masked_tokens(&self, batch: &SeriesBatch, mask: &Mask) -> Result<Tensor> {

@@ -232,6 +232,10 @@ impl TokenEncoder<SeriesBatch> for ResNet1d {
         Ok(Targets::Continuous(shared::patches(&batch.values.detach(), self.config.stride())?))
     }
 
+    fn measured(&self, batch: &SeriesBatch) -> Result<Option<Tensor>> {
+        shared::measured(batch, self.config.stride())
+    }
+
     fn masked_tokens(&self, batch: &SeriesBatch, mask: &Mask) -> Result<Tensor> {
         let kept = mask.masked.affine(-1.0, 1.0)?;
         let kept = shared::per_time_stamp(&kept, self.config.stride(), batch.dims()?.2)?;

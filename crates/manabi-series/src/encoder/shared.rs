@@ -46,6 +46,15 @@ pub(super) fn patches(values: &Tensor, size: usize) -> Result<Tensor> {
     Ok(cut.transpose(1, 2)?.reshape((n, count, c * size))?)
 }
 
+/// `(N, T)`: 1 for patches of `size` time stamps in which something was measured, for all of a row without any; `None`
+/// for all of them.
+pub(super) fn measured(batch: &SeriesBatch, size: usize) -> Result<Option<Tensor>> {
+    let Some(seen) = &batch.seen else { return Ok(None) };
+    let marks = patches(&seen.unsqueeze(1)?, size)?.max(2)?; // (N, T)
+    let nothing = marks.max_keepdim(1)?.affine(-1.0, 1.0)?; // (N, 1)
+    Ok(Some(marks.broadcast_add(&nothing)?))
+}
+
 /// Patches with mean 0 and variance 1 each (MAE's target), as [`patches`].
 pub(super) fn normalised_patches(values: &Tensor, size: usize) -> Result<Tensor> {
     let cut = patches(&values.detach(), size)?;

@@ -36,11 +36,7 @@ pub fn run<M: Modality>(args: &InspectArgs, global: Global) -> Result<()> {
     for (name, value) in facts {
         list.add_row([name, value]);
     }
-    let split = if parts.official {
-        "the dataset's own"
-    } else {
-        "drawn by class and group"
-    };
+    let split = if parts.official { "the dataset's own" } else { "drawn by class and group" };
     list.add_row(["training / test".to_string(), format!("{} / {} ({split})", parts.train.len(), parts.test.len())]);
     println!("{list}");
     if !counts.is_empty() {

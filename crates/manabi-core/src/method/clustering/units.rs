@@ -23,7 +23,7 @@ use crate::{
     eval::{Features, unsupervised::KMeans},
     method::{
         BuildContext, DatasetFacts, Family, Loss, Method, MethodEntry, Step, TrainDefaults, ViewPlan,
-        masked::{codes_used, grid_mask, masked_error, no_tokens, one_view},
+        masked::{codes_used, hidden, masked_error, no_tokens, one_view},
         settings,
     },
     modality::ViewKind,
@@ -181,12 +181,12 @@ impl<B: Clone + 'static> Method<B> for Units<B> {
         let described = self.described(encoder, batch)?;
         let targets = Targets::Discrete { ids: self.units(&described, step.seed)?, classes: self.config.units };
         let tokens = encoder.tokens().ok_or_else(no_tokens)?;
-        let (grid, device) = (tokens.token_grid(batch)?, self.head.weight().device());
-        let mask = grid_mask(step.seed, step.index, step.samples, grid, self.config.block, self.config.ratio, device)?;
-        let hidden = tokens.masked_tokens(batch, &mask)?; // (N, T, D)
-        let value = masked_error(&self.head.forward(&hidden)?, &targets, &mask)?;
+        let device = self.head.weight().device();
+        let mask = hidden(tokens, batch, step, (self.config.block, self.config.ratio), device)?;
+        let tokens = tokens.masked_tokens(batch, &mask)?; // (N, T, D)
+        let value = masked_error(&self.head.forward(&tokens)?, &targets, &mask)?;
         let used = codes_used(&targets)?;
-        Ok(Loss { value, features: hidden.detach().mean(1)?, second: None, metrics: vec![("units used", used)] })
+        Ok(Loss { value, features: tokens.detach().mean(1)?, second: None, metrics: vec![("units used", used)] })
     }
 
     fn after_update(&mut self, student: &Params, step: &Step) -> Result<()> {

@@ -13,10 +13,7 @@
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    mask::grid_mask,
-    shared::{masked_error, no_tokens, one_view},
-};
+use super::shared::{hidden, masked_error, no_tokens, one_view};
 use crate::{
     Error, Result,
     encoder::{Encoder, Mask, Targets},
@@ -95,8 +92,7 @@ impl Joint {
     fn new<B>(context: &BuildContext<B>) -> Result<Self> {
         let config: Config = context.overrides.apply("ssast", &Config::for_dataset(&context.facts))?;
         config.validate()?;
-        let (width, contents) =
-            (context.encoder.dim(), context.encoder.tokens().ok_or_else(no_tokens)?.target_dim());
+        let (width, contents) = (context.encoder.dim(), context.encoder.tokens().ok_or_else(no_tokens)?.target_dim());
         let head = |name| Head::new(&context.heads.pp(name), width, contents);
         Ok(Self { config, make: head("decoder")?, tell: head("classifier")? })
     }
@@ -137,17 +133,16 @@ impl<B: Clone + 'static> Method<B> for Joint {
         let Targets::Continuous(contents) = &targets else {
             return Err(Error::config("SSAST makes contents of numbers, but these tokens are classes: use `masked`"));
         };
-        let (grid, device) = (tokens.token_grid(batch)?, contents.device());
-        let mask = grid_mask(step.seed, step.index, step.samples, grid, self.config.block, self.config.ratio, device)?;
-        let hidden = tokens.masked_tokens(batch, &mask)?; // (N, T, D)
-        let error = masked_error(&self.make.forward(&hidden)?, &targets, &mask)?;
+        let mask = hidden(tokens, batch, step, (self.config.block, self.config.ratio), contents.device())?;
+        let tokens = tokens.masked_tokens(batch, &mask)?; // (N, T, D)
+        let error = masked_error(&self.make.forward(&tokens)?, &targets, &mask)?;
         let mut metrics = vec![("reconstruction", f64::from(error.to_scalar::<f32>()?))];
         let mut value = error.affine(self.config.reconstruction, 0.0)?;
-        if let Some(told) = tell_apart(&self.tell.forward(&hidden)?, &contents.detach(), &mask)? {
+        if let Some(told) = tell_apart(&self.tell.forward(&tokens)?, &contents.detach(), &mask)? {
             metrics.push(("InfoNCE", f64::from(told.to_scalar::<f32>()?)));
             value = (value + told)?;
         }
-        Ok(Loss { value, features: hidden.detach().mean(1)?, second: None, metrics })
+        Ok(Loss { value, features: tokens.detach().mean(1)?, second: None, metrics })
     }
 }
 
@@ -157,14 +152,16 @@ mod tests {
 
     use super::*;
 
-    fn mask(rows: &[[f32; 3]]) -> Mask {
+    fn mask(rows: &[[f32; 3]; 2]) -> Mask {
         Mask { masked: Tensor::new(rows, &Device::Cpu).unwrap() }
     }
 
     #[test]
     fn only_hidden_tokens_of_the_same_sample_are_told_apart() {
         // Two hidden contents of equal length, at right angles: c = k·x gives log(1 + exp(−k)).
-        let contents = Tensor::new(&[[[1f32, 0.0], [9.0, 9.0], [0.0, 1.0]], [[5.0, 5.0], [3.0, 1.0], [2.0, 7.0]]], &Device::Cpu).unwrap();
+        let contents =
+            Tensor::new(&[[[1f32, 0.0], [9.0, 9.0], [0.0, 1.0]], [[5.0, 5.0], [3.0, 1.0], [2.0, 7.0]]], &Device::Cpu)
+                .unwrap();
         let loss = |mask| tell_apart(&(&contents * 2.0).unwrap(), &contents, &mask).unwrap();
         let value = loss(mask(&[[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])).unwrap().to_scalar::<f32>().unwrap();
         assert!((value - (1.0 + (-2f32).exp()).ln()).abs() < 1e-5, "{value}");

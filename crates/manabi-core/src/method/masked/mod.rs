@@ -7,5 +7,4 @@ pub mod quantised;
 pub mod reconstruction;
 mod shared;
 
-pub(in crate::method) use mask::grid_mask;
-pub(in crate::method) use shared::{codes_used, masked_error, no_tokens, one_view};
+pub(in crate::method) use shared::{codes_used, hidden, masked_error, no_tokens, one_view};

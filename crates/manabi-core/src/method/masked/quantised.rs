@@ -14,10 +14,7 @@ use candle_core::{D, DType, Tensor};
 use manabi_kernels::norm::l2_normalize;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    mask::grid_mask,
-    shared::{codes_used, masked_error, no_tokens, one_view},
-};
+use super::shared::{codes_used, hidden, masked_error, no_tokens, one_view};
 use crate::{
     Error, Result,
     encoder::{Encoder, Targets},
@@ -138,12 +135,12 @@ impl<B: Clone + 'static> Method<B> for Quantised {
                 return Err(Error::config("BEST-RQ makes classes of numbers, but these tokens are classes already"));
             }
         };
-        let (grid, device) = (tokens.token_grid(batch)?, self.head.weight().device());
-        let mask = grid_mask(step.seed, step.index, step.samples, grid, self.config.block, self.config.ratio, device)?;
-        let hidden = tokens.masked_tokens(batch, &mask)?; // (N, T, D)
-        let value = masked_error(&self.head.forward(&hidden)?, &targets, &mask)?;
+        let device = self.head.weight().device();
+        let mask = hidden(tokens, batch, step, (self.config.block, self.config.ratio), device)?;
+        let tokens = tokens.masked_tokens(batch, &mask)?; // (N, T, D)
+        let value = masked_error(&self.head.forward(&tokens)?, &targets, &mask)?;
         let used = codes_used(&targets)?;
-        Ok(Loss { value, features: hidden.detach().mean(1)?, second: None, metrics: vec![("codes used", used)] })
+        Ok(Loss { value, features: tokens.detach().mean(1)?, second: None, metrics: vec![("codes used", used)] })
     }
 }
 

@@ -12,10 +12,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    mask::grid_mask,
-    shared::{masked_error, no_tokens, one_view},
-};
+use super::shared::{hidden, masked_error, no_tokens, one_view};
 use crate::{
     Error, Result,
     encoder::Encoder,
@@ -93,13 +90,12 @@ impl<B: Clone + 'static> Method<B> for Reconstruction {
     fn loss(&mut self, encoder: &dyn Encoder<B>, views: &[B], step: &Step) -> Result<Loss> {
         let batch = one_view(views)?;
         let tokens = encoder.tokens().ok_or_else(no_tokens)?;
-        let device = self.decoder.weight().device();
-        let grid = tokens.token_grid(batch)?;
-        let mask = grid_mask(step.seed, step.index, step.samples, grid, self.config.block, self.config.ratio, device)?;
-        let hidden = tokens.masked_tokens(batch, &mask)?; // (N, T, D)
-        let prediction = self.decoder.forward(&hidden)?; // (N, T, C)
-        let value = masked_error(&prediction, &tokens.targets(batch)?, &mask)?;
-        let features = hidden.detach().mean(1)?;
+        let (targets, device) = (tokens.targets(batch)?, self.decoder.weight().device());
+        let mask = hidden(tokens, batch, step, (self.config.block, self.config.ratio), device)?;
+        let tokens = tokens.masked_tokens(batch, &mask)?; // (N, T, D)
+        let prediction = self.decoder.forward(&tokens)?; // (N, T, C)
+        let value = masked_error(&prediction, &targets, &mask)?;
+        let features = tokens.detach().mean(1)?;
         Ok(Loss { value, features, second: None, metrics: Vec::new() })
     }
 }

@@ -1,11 +1,13 @@
 //! What the methods of this family share: the one view that they take, and the error at hidden tokens.
 
-use candle_core::{D, Tensor};
+use candle_core::{D, Device, Tensor};
 
+use super::mask::grid_mask;
 use crate::{
     Error, Result,
-    encoder::{Mask, Targets},
+    encoder::{Mask, Targets, TokenEncoder},
     loss::{cross_entropy, masked_mse},
+    method::Step,
 };
 
 /// What a method says where the encoder does not see tokens.
@@ -21,6 +23,24 @@ pub(in crate::method) fn one_view<B>(views: &[B]) -> Result<&B> {
         [batch] => Ok(batch),
         _ => Err(Error::config(format!("masked prediction takes 1 view, not {}", views.len()))),
     }
+}
+
+/// The tokens that a step hides: a share `ratio` in blocks of `block`, among them only what was measured. Where that
+/// would be none in the whole batch, all that were drawn.
+///
+/// # Shapes
+/// `(N, T)`.
+pub(in crate::method) fn hidden<B>(
+    tokens: &dyn TokenEncoder<B>,
+    batch: &B,
+    step: &Step,
+    (block, ratio): (usize, f64),
+    device: &Device,
+) -> Result<Mask> {
+    let mask = grid_mask(step.seed, step.index, step.samples, tokens.token_grid(batch)?, block, ratio, device)?;
+    let Some(measured) = tokens.measured(batch)? else { return Ok(mask) };
+    let masked = (&mask.masked * measured.detach())?;
+    Ok(if masked.sum_all()?.to_scalar::<f32>()? > 0.0 { Mask { masked } } else { mask })
 }
 
 /// Squared error of continuous targets, cross-entropy of discrete ones, at the hidden tokens alone.

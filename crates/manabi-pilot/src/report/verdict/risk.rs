@@ -24,7 +24,14 @@ pub fn of(report: &Report) -> Vec<Risk> {
         Health::NotLearning => risks.push(Risk::NotLearning),
         Health::Healthy | Health::Unknown => {}
     }
-    risks.extend(report.inventory.split.test_groups.filter(|groups| *groups < MIN_GROUPS).map(|groups| Risk::FewGroups { groups }));
+    risks.extend(
+        report
+            .inventory
+            .split
+            .test_groups
+            .filter(|groups| *groups < MIN_GROUPS)
+            .map(|groups| Risk::FewGroups { groups }),
+    );
     risks.extend(overtaken(report));
     risks.extend(report.cost.label_training_share.filter(|share| *share < 1.0).map(|share| Risk::Shortened { share }));
     let inventory = &report.inventory;

@@ -16,6 +16,7 @@ use super::{
     detectors::Scored,
     report::{Estimate, Found, Quality, ScoreRow},
 };
+use crate::study::resampled;
 
 impl From<Interval> for Estimate {
     fn from(interval: Interval) -> Self {
@@ -41,7 +42,7 @@ pub struct Truth<'a> {
 
 impl Truth<'_> {
     fn units(&self) -> Result<Units> {
-        Units::of(self.anomalous.len(), self.groups)
+        resampled::units(self.anomalous.len(), self.groups)
     }
 
     fn resampling(&self) -> Resampling {
@@ -69,6 +70,11 @@ impl Truth<'_> {
             false_alarms: events.false_alarms,
             false_positive_rate: (!normal.is_empty()).then(|| rate(&normal)),
         })
+    }
+
+    /// The area under the curve of one score; 0 where rows are all of one kind.
+    pub fn area(&self, score: &Scored) -> f64 {
+        Ranking::new(self.anomalous, &score.scores).map_or(0.0, |ranking| ranking.areas().auroc)
     }
 
     /// The AUROC of `a` less that of `b`.

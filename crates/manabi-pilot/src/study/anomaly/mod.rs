@@ -8,7 +8,6 @@ mod detectors;
 mod figures;
 mod pretext;
 mod report;
-mod sequence;
 mod task;
 mod verdict;
 
@@ -30,12 +29,13 @@ use self::{
     detectors::{On, Scored, Shown, scored},
     figures::Truth,
     pretext::{MASKS, Pretext},
-    sequence::sequences,
     task::Task,
 };
 use super::{
     encoders::{build, embed, spread},
     parts::Parts,
+    resampled,
+    sequence::sequences,
     stopwatch::Stopwatch,
 };
 
@@ -175,7 +175,7 @@ fn fit_budget<M: Modality>(
 
 fn conclude<M: Modality>(
     source: &dyn Source<M::Sample>,
-    task: Task,
+    mut task: Task,
     scores: Vec<Scored>,
     trained: bool,
     config: &AnomalyConfig,
@@ -188,6 +188,7 @@ fn conclude<M: Modality>(
         return Err(Error::data(format!("there is no score \"{wanted}\"; known: {}. {notes}", names.join(", "))));
     };
     let groups = sequences(source.records(), &task.rows);
+    task.notes.extend(resampled::remark(groups.as_deref().filter(|_| task.truth.is_some())));
     let truth =
         task.truth.as_deref().map(|anomalous| Truth { anomalous, groups: groups.as_deref(), seed: config.seed });
     let rows = figures::rows(&scores, truth.as_ref())?;

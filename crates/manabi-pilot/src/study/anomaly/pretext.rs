@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor};
 use manabi_core::{
-    Result,
+    Error, Result,
     data::Source,
     encoder::Encoder,
     method::{BuildContext, DatasetFacts, Method, MethodEntry, Overrides, Step, ViewPlan},
@@ -74,6 +74,13 @@ impl<'a, M: Modality> Pretext<'a, M> {
             facts,
             overrides: &masked.overrides,
         })?;
+        // A batch is one row under several masks here: its own statistics would hide how far it is from the others.
+        if masked.parameters.keys().any(|name| name.ends_with("running_mean")) {
+            return Err(Error::data(
+                "the run's encoder normalises by the statistics of a batch (batch norm), so one row alone cannot be \
+                 scored with it; an encoder of patches can",
+            ));
+        }
         params.load(&masked.parameters)?;
         method.load_state(&masked.state)?;
         Ok(Self { modality, source, encoder, method })

@@ -22,23 +22,23 @@ pub fn contrasts(scores: &[Scored], subject: &Scored, truth: &Truth) -> Result<V
         return Ok(Vec::new());
     }
     let detector = subject.name.rsplit('/').next().unwrap_or_default();
-    let best = |on: On, named: Option<&str>| -> Result<Option<&Scored>> {
+    let best = |on: On, named: Option<&str>| -> Option<&Scored> {
         let mut best: Option<(f64, &Scored)> = None;
         for score in scores.iter().filter(|s| s.on == on && named.is_none_or(|n| s.name.ends_with(n))) {
-            let area = truth.quality(score)?.auroc.map_or(0.0, |a| a.mean);
+            let area = truth.area(score);
             if best.is_none_or(|(most, _)| area > most) {
                 best = Some((area, score));
             }
         }
-        Ok(best.map(|(_, score)| score))
+        best.map(|(_, score)| score)
     };
-    let twin = match best(On::Random, Some(&format!("/{detector}")))? {
+    let twin = match best(On::Random, Some(&format!("/{detector}"))) {
         Some(twin) => Some(twin),
         // What only the run can compute (masked prediction) has no twin.
-        None => best(On::Random, None)?,
+        None => best(On::Random, None),
     };
     let mut all = Vec::new();
-    for other in [twin, best(On::Raw, None)?].into_iter().flatten() {
+    for other in [twin, best(On::Raw, None)].into_iter().flatten() {
         let difference = truth.contrast(subject, other)?;
         all.push(ScoreContrast { a: subject.name.clone(), b: other.name.clone(), difference });
     }

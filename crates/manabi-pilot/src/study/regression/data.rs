@@ -11,7 +11,13 @@ use manabi_core::{
     rng::{Key, Purpose},
 };
 
-use crate::study::parts::{Parts, groups_of};
+use crate::{
+    report::MIN_GROUPS,
+    study::{
+        parts::{Parts, distinct, groups_of},
+        sequence::sequences,
+    },
+};
 
 /// Shares of the groups that may be learnt from.
 const SHARES: [f64; 3] = [0.05, 0.2, 1.0];
@@ -62,7 +68,11 @@ impl Targets {
                 test.len()
             )));
         }
-        let (groups, test_groups) = (groups_of(records, &rows), groups_of(records, &test));
+        // Split by position, windows have no group, but their recording is known.
+        let known = |rows: &[usize]| sequences(records, rows);
+        let enough = |rows: &[usize]| known(rows).filter(|groups| distinct(groups) >= MIN_GROUPS);
+        let groups = groups_of(records, &rows).or_else(|| enough(&rows));
+        let test_groups = groups_of(records, &test).or_else(|| known(&test));
         let mut members: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         for position in 0..rows.len() {
             members.entry(groups.as_ref().map_or(position as u64, |g| g[position])).or_default().push(position);

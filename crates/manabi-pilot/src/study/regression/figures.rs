@@ -5,7 +5,6 @@ use manabi_core::{
     eval::{
         regression::metrics::{Errors, nasa_score},
         statistics::Bootstrap,
-        units::Units,
     },
 };
 
@@ -13,6 +12,7 @@ use super::{
     data::Targets,
     report::{RegressionContrast, RegressionRow},
 };
+use crate::study::resampled;
 
 /// One representation at one budget: the predictions of every draw.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +42,7 @@ fn root(squares: &[f64], rows: &[u32]) -> f64 {
 /// The table's row of a cell.
 pub fn row(cell: &Cell, data: &Targets, nasa: bool, bootstrap: &Bootstrap) -> Result<RegressionRow> {
     let level = &data.levels[cell.level];
-    let units = Units::of(data.truth.len(), data.test_groups.as_deref())?;
+    let units = resampled::units(data.truth.len(), data.test_groups.as_deref())?;
     let squares = cell.squares(&data.truth);
     let rmse = bootstrap.statistic(squares.len(), &units, |draw, rows| root(&squares[draw], rows))?;
     let errors = cell.predictions.iter().map(|p| Errors::of(&data.truth, p)).collect::<Result<Vec<_>>>()?;
@@ -67,7 +67,7 @@ pub fn row(cell: &Cell, data: &Targets, nasa: bool, bootstrap: &Bootstrap) -> Re
 
 /// The RMSE of `a` less that of `b`, on the same draws and test rows.
 pub fn contrast(a: &Cell, b: &Cell, data: &Targets, bootstrap: &Bootstrap) -> Result<RegressionContrast> {
-    let units = Units::of(data.truth.len(), data.test_groups.as_deref())?;
+    let units = resampled::units(data.truth.len(), data.test_groups.as_deref())?;
     let (first, second) = (a.squares(&data.truth), b.squares(&data.truth));
     let draws = first.len().min(second.len());
     let difference =

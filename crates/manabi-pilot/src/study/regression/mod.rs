@@ -27,6 +27,7 @@ use self::{
 use super::{
     encoders::{build, embed},
     parts::Parts,
+    resampled,
     run::Start,
 };
 
@@ -114,6 +115,7 @@ fn conclude<M: Modality>(
     }
     let unit = if data.groups.is_some() { "groups" } else { "rows" };
     let mut notes = start.source.notes().to_vec();
+    notes.extend(resampled::remark(data.test_groups.as_deref()));
     if parts.dropped > 0 {
         notes.push(format!("{} training rows were left out: their group is tested.", parts.dropped));
     }

@@ -159,6 +159,10 @@ impl TokenEncoder<SeriesBatch> for Dilated {
         Ok(Targets::Continuous(batch.values.detach().transpose(1, 2)?.contiguous()?))
     }
 
+    fn measured(&self, batch: &SeriesBatch) -> Result<Option<Tensor>> {
+        shared::measured(batch, 1)
+    }
+
     fn masked_tokens(&self, batch: &SeriesBatch, mask: &Mask) -> Result<Tensor> {
         let hidden = batch.hide(&mask.masked.affine(-1.0, 1.0)?)?;
         Ok(self.represent(&hidden)?.transpose(1, 2)?.contiguous()?)

@@ -18,6 +18,7 @@ use candle_core::{D, DType, Tensor};
 use manabi_core::{
     Error, Result,
     encoder::{Encoder, Mask, Mode, Targets},
+    loss::masked_mse,
     method::{BuildContext, DatasetFacts, Family, Loss, Method, MethodEntry, Step, TrainDefaults, ViewPlan},
     modality::ViewKind,
     nn::{Init, Linear, Mlp, MlpConfig, Role},
@@ -159,13 +160,15 @@ impl Method<SeriesBatch> for SimMtm {
         let mask = Mask { masked: masks(&self.config, step, n, t, batch.values.device())? };
         let z = tokens.masked_tokens(&copies, &mask)?; // (M, T, D)
         let (m, _, d) = z.dims3()?;
-        let pooled = z.mean(1)?;
+        let measured = tokens.measured(&copies)?.map_or_else(|| Tensor::ones((m, t), z.dtype(), z.device()), Ok)?;
+        // Padding and gaps are neither pooled nor rebuilt.
+        let pooled = z.broadcast_mul(&measured.unsqueeze(2)?)?.sum(1)?.broadcast_div(&measured.sum_keepdim(1)?)?;
         let s = self.projector.forward(&pooled, Mode::Train)?;
         let r = similarities(&s, self.config.temperature)?;
         let weights = softmax_last(&r.narrow(0, 0, n)?.contiguous()?)?; // (N, M)
         let rebuilt = matmul(&weights, &z.reshape((m, t * d))?)?.reshape((n * t, d))?;
         let prediction = self.decoder.forward(&rebuilt)?.reshape(targets.shape())?;
-        let reconstruction = (prediction - targets)?.sqr()?.mean_all()?;
+        let reconstruction = masked_mse(&prediction, &targets, &measured.narrow(0, 0, n)?)?;
         let constraint = constraint(&r, n)?;
         let number = |t: &Tensor| Ok::<_, Error>(f64::from(t.detach().to_scalar::<f32>()?));
         let metrics = vec![("reconstruction", number(&reconstruction)?), ("constraint", number(&constraint)?)];
