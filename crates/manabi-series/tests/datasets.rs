@@ -95,7 +95,7 @@ fn ucr_sets_are_read_with_their_split_lengths_and_classes() {
         assert_eq!(batch(source.as_ref(), &config), [4, 1, length], "{name}");
     }
     let gun = open(&data.join("GunPoint"), &config);
-    let first = gun.records().iter().position(|r| r.id == "GunPoint_TRAIN.tsv#0").unwrap();
+    let first = gun.records().iter().position(|r| r.id == "GunPoint_TRAIN.tsv:0").unwrap();
     assert_eq!((gun.load(first).unwrap().values[0], gun.records()[first].label), (-0.647_885_4, Some(1)));
     let all = open(&data, &config);
     assert_eq!((all.len(), all.classes().len()), (10_958, 53));

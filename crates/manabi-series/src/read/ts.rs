@@ -116,7 +116,7 @@ pub fn read(entry: &Entry, catalogue: &mut Catalogue) -> Result<()> {
             return Err(file(format!("line {line_number}: {found} channels, but {expected} in the lines before")));
         }
         let recording = Recording {
-            id: format!("{}#{row}", entry.id),
+            id: format!("{}:{row}", entry.id),
             whole: true,
             part: Some(row..row + 1),
             split: entry.split.or(split),

@@ -71,7 +71,7 @@ pub fn read(entry: &Entry, config: &SeriesConfig, catalogue: &mut Catalogue) -> 
             None => Some(word),
         };
         catalogue.begin(Recording {
-            id: format!("{}#{number_of}", entry.id),
+            id: format!("{}:{number_of}", entry.id),
             whole: true,
             part: Some(number_of..number_of + 1),
             label,
@@ -122,7 +122,7 @@ mod tests {
         let catalogue = read_text("A_TRAIN.tsv", b"-1\t0.5\t1.5\tNaN\n1.0e+00\t2\t3\t4\n").unwrap();
         let [first, second] = &catalogue.recordings[..] else { panic!("two series") };
         assert_eq!((first.label.as_deref(), first.rows, first.split), (Some("-1"), 2, Some(Split::Train)));
-        assert_eq!((second.label.as_deref(), second.rows, second.id.as_str()), (Some("1"), 3, "A_TRAIN.tsv#1"));
+        assert_eq!((second.label.as_deref(), second.rows, second.id.as_str()), (Some("1"), 3, "A_TRAIN.tsv:1"));
         assert!(first.whole && second.part == Some(1..2));
     }
 
