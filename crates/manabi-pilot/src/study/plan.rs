@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn where_even_short_trainings_take_too_long_fewer_draws_are_trained_on() {
         let data = labelled(&[40, 100, 4000]);
-        let at = |left: f64| plan(&Facts { left, rows_per_second: 100.0, ..facts() }, &data);
+        let at = |left: f64| plan(&Facts { left, rows_per_second: 150.0, ..facts() }, &data);
         let (ample, tight) = (at(10_000.0), at(150.0));
         assert_eq!((ample.labelled.draws, ample.labelled.effort), (3, 1.0));
         assert!(tight.labelled.draws < 3 && tight.labelled.effort <= 0.1 + 1e-9, "{tight:?}");

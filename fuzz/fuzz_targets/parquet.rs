@@ -1,0 +1,6 @@
+//! Parquet files.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    manabi_fuzz::open::<manabi_series::SeriesModality>(&[("a.parquet", bytes)]);
+});

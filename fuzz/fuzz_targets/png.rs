@@ -1,0 +1,6 @@
+//! Other pictures.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    manabi_fuzz::open::<manabi_image::ImageModality>(&[("a.png", bytes)]);
+});

@@ -1,0 +1,6 @@
+//! Sktime's format.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    manabi_fuzz::open::<manabi_series::SeriesModality>(&[("a.ts", bytes)]);
+});

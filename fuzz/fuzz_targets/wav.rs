@@ -1,0 +1,6 @@
+//! RIFF headers and samples.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    manabi_fuzz::open::<manabi_audio::AudioModality>(&[("a.wav", bytes)]);
+});
