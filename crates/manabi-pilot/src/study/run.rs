@@ -20,7 +20,7 @@ use super::{
     labelled::Labelled,
     map,
     parts::Parts,
-    plan::Allotment,
+    plan::{self, Allotment, Facts},
     pretrain::{Input, Pretrained},
     recorder::Recorder,
     stopwatch::Stopwatch,
@@ -76,8 +76,17 @@ pub fn evaluate<M: Modality>(
         Monitor { health: Health::Unknown, message: "pre-trained before this evaluation".into(), ..Monitor::default() };
     let rows_per_second = study.input(start).labelled_rate()?;
     study.watch.lap("calibrate");
-    let whole = Allotment { kept: Vec::new(), effort: start.config.effort(), draws: usize::MAX };
-    study.finish(start, weights, rows_per_second, &whole, say)
+    // Nothing is pre-trained: all of the time is for what comes after.
+    let facts = Facts {
+        left: study.watch.left(),
+        step: 1.0,
+        rows_per_second,
+        embedded: study.data.rows.len() + study.data.test.len(),
+        effort: start.config.effort(),
+        most_steps: 1,
+    };
+    let allotted = plan::plan(&facts, &study.data).labelled;
+    study.finish(start, weights, rows_per_second, &allotted, say)
 }
 
 fn settings<M: Modality>(start: &Start<M>, trained: &Pretrained) -> Vec<(String, String)> {
