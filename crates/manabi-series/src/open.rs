@@ -30,15 +30,10 @@ pub fn open(spec: &DataSpec, config: &SeriesConfig) -> Result<Box<dyn Source<Ser
     let mut notes: Vec<String> = Vec::new();
     let by_recording = apply_to_recordings(spec, &mut catalogue, &mut notes)?;
     window::keep_short(&mut catalogue.recordings, config);
-    let mut rule = split::rule(&catalogue.recordings, &catalogue.words, config)?;
-    // Labels of the windows of one recording: drawn row by row, neighbours would stand on both sides.
-    let by_window = spec.labels.is_some() && !by_recording && split::lonely(&catalogue.recordings);
-    if by_window && config.split == SplitRule::Auto && rule == SplitRule::Recording {
-        rule = SplitRule::Position;
-    }
+    let rule = split::rule(&catalogue.recordings, &catalogue.words, config)?;
     let plan = window::plan(&catalogue.recordings, config, rule);
     let (sections, remark) = split::sections(&catalogue.recordings, &catalogue.words, plan, rule)?;
-    let (mut listing, owners, cuts) = source::list(&catalogue, &sections, plan)?;
+    let (mut listing, mut owners, cuts) = source::list(&catalogue, &sections, plan)?;
     listing.skipped = std::mem::take(&mut catalogue.skipped);
     if listing.entries.is_empty() {
         let longest = catalogue.recordings.iter().map(|r| r.rows).max().unwrap_or(0);
@@ -50,6 +45,9 @@ pub fn open(spec: &DataSpec, config: &SeriesConfig) -> Result<Box<dyn Source<Ser
     }
     if let (Some(labels), false) = (&spec.labels, by_recording) {
         apply_labels(&mut listing, labels)?;
+        if rule == SplitRule::Recording && split::lonely(&catalogue.recordings) {
+            notes.extend(split::windows_by_position(&mut listing, &mut owners));
+        }
     }
     notes.extend(report::notes(&catalogue, plan, cuts));
     notes.extend(remark);

@@ -12,7 +12,10 @@ use manabi_core::{
     data::{Entry, Skipped, Split},
 };
 
-use crate::{read::clock::Timing, store::Store};
+use crate::{
+    read::{clock::Timing, wide::split_of},
+    store::Store,
+};
 
 /// Changes of the row label within one recording before its column is refused as no label.
 const MAX_RUNS: usize = 4_000_000;
@@ -68,7 +71,7 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// A recording of the file that `entry` names.
+    /// A recording of the file that `entry` names; its side too where the name ends in `TRAIN` or `TEST`.
     pub fn of(entry: &Entry, channels: Arc<[String]>) -> Self {
         Self {
             id: entry.id.clone(),
@@ -76,7 +79,7 @@ impl Recording {
             channels,
             label: entry.label.clone(),
             group: entry.group.clone(),
-            split: entry.split,
+            split: entry.split.or_else(|| split_of(entry.path.file_stem()?.to_str()?)),
             target: entry.target,
             ..Self::default()
         }

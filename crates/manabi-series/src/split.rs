@@ -17,6 +17,10 @@ use crate::{
     window::Plan,
 };
 
+mod windows;
+
+pub use windows::windows_by_position;
+
 /// The share of a recording that trains, where the split is by position.
 const TRAIN_SHARE: f64 = 0.7;
 /// Names of the two classes of flagged data.

@@ -4,7 +4,7 @@
 use std::{fmt::Write, path::Path};
 
 use manabi_core::{
-    data::{DataSpec, Source, Split},
+    data::{DataSpec, Record, Source, Split},
     modality::Modality,
 };
 use manabi_series::{
@@ -197,4 +197,38 @@ fn a_long_recording_takes_no_more_memory_than_allowed() {
         let expected = [row * 7 % 101, row * 11 % 103, row * 13 % 107].map(|v| v as f32);
         assert_eq!([series.values[0], series.values[1024], series.values[2048]], expected);
     }
+}
+
+#[test]
+fn tables_named_train_and_test_are_the_official_split() {
+    let text = table(300, 1.0);
+    let dir = folder(&[("pump_TRAIN.csv", &text), ("pump_TEST.csv", &text)]);
+    let source = open(dir.path(), &SeriesConfig::default()).unwrap();
+    let side = |name: &str| {
+        let row = source.records().iter().find(|r| r.id.starts_with(name)).unwrap();
+        (row.split, row.group.clone())
+    };
+    assert_eq!(side("pump_TRAIN"), (Some(Split::Train), Some("pump_TRAIN.csv".into())));
+    assert_eq!(side("pump_TEST"), (Some(Split::Test), Some("pump_TEST.csv".into())));
+}
+
+#[test]
+fn labels_of_the_windows_of_one_recording_are_split_by_position() {
+    let dir = folder(&[("log.csv", &table(3000, 1.0))]);
+    let plain = open(&dir.path().join("log.csv"), &SeriesConfig::default()).unwrap();
+    let row = |(i, r): (usize, &Record)| format!("{},{}\n", r.id, ["a", "b"][i % 2]);
+    let rows: String = plain.records().iter().enumerate().map(row).collect();
+    std::fs::write(dir.path().join("labels.txt"), format!("id,label\n{rows}")).unwrap();
+    let spec = DataSpec { labels: Some(dir.path().join("labels.txt")), ..DataSpec::new(dir.path().join("log.csv")) };
+    let source = SeriesModality::open(&spec, &SeriesConfig::default()).unwrap();
+    let starts = |wanted: Split| -> Vec<u64> {
+        let of_side = source.records().iter().filter(|r| r.split == Some(wanted));
+        of_side.map(|r| r.id.rsplit_once('#').unwrap().1.parse().unwrap()).collect()
+    };
+    let (last, first) = (*starts(Split::Train).last().unwrap(), starts(Split::Test)[0]);
+    assert!(last + 128 <= first, "{last} {first}");
+    assert!(source.len() < plain.len() && source.len() + 5 > plain.len());
+    // The values are those of the row still.
+    assert_eq!(source.load(source.len() - 1).unwrap().values, plain.load(plain.len() - 1).unwrap().values);
+    assert!(source.notes().iter().any(|n| n.contains("by position")), "{:?}", source.notes());
 }

@@ -133,10 +133,16 @@ fn described(separator: Separator, mut rows: Vec<Vec<String>>) -> Head {
     let comma =
         may && rows.iter().flatten().any(|c| c.contains(',') && wide(c.as_bytes(), true).is_some_and(|v| !v.is_nan()));
     let names = rows.first().is_some_and(|first| {
-        first.iter().any(|c| !c.is_empty()) && !first.iter().any(|c| !c.is_empty() && is_value(c, comma))
+        let words = first.iter().any(|c| !c.is_empty()) && !first.iter().any(|c| !c.is_empty() && is_value(c, comma));
+        words || numbered(first)
     });
     let header = names.then(|| rows.remove(0));
     Head { dialect: Dialect { separator, header, comma }, rows }
+}
+
+/// True for the header that pandas writes over an array: an empty cell over the index, then 0, 1, 2, …
+fn numbered(first: &[String]) -> bool {
+    first.len() > 2 && first[0].is_empty() && first[1..].iter().enumerate().all(|(at, cell)| *cell == at.to_string())
 }
 
 #[cfg(test)]
@@ -157,6 +163,9 @@ mod tests {
     #[test]
     fn separator_header_and_decimal_sign_are_found() {
         assert_eq!(found("t,a\n1,2.5\n2,3\n"), (Separator::Byte(b','), names("t,a"), false));
+        assert_eq!(found(",0,1,2\n0,0.5,0.2,0.3\n1,0.1,0.2,0.4\n"), (Separator::Byte(b','), names(",0,1,2"), false));
+        // Thousands parted by commas are no decimal commas.
+        assert!(!found("a;b\n1,234.5;2\n").2);
         assert_eq!(found("a;b\n1,5;2,5\n"), (Separator::Byte(b';'), names("a,b"), true));
         assert_eq!(found("1\t0.5\t0.25\n2\t1\t1\n"), (Separator::Byte(b'\t'), None, false));
         assert_eq!(found("1 1 -0.5  \n1 2 0.25  \n"), (Separator::Blanks, None, false));

@@ -10,8 +10,8 @@ use flate2::read::ZlibDecoder;
 
 /// The most values of all arrays of a file together.
 const MAX_VALUES: usize = 1 << 27;
-/// The most bytes that one packed element may unpack to.
-const MAX_ELEMENT: u64 = 1 << 30;
+/// The most bytes that the packed elements of a file may unpack to, all together.
+const MAX_UNPACKED: u64 = 1 << 30;
 
 const COMPRESSED: u32 = 15;
 const MATRIX: u32 = 14;
@@ -39,6 +39,7 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Variable>, String> {
     };
     let mut found = Vec::new();
     let mut total = 0;
+    let mut left = MAX_UNPACKED;
     let mut rest = bytes.get(128..).unwrap_or_default();
     while !rest.is_empty() {
         // Some writers leave fewer bytes than a tag at the end.
@@ -50,7 +51,7 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Variable>, String> {
         match element.kind {
             MATRIX => found.extend(order.array(element.data, &mut total)?),
             COMPRESSED => {
-                let unpacked = unpack(element.data)?;
+                let unpacked = unpack(element.data, &mut left)?;
                 let (inner, _) = order.element(&unpacked)?;
                 if inner.kind == MATRIX {
                     found.extend(order.array(inner.data, &mut total)?);
@@ -62,14 +63,27 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Variable>, String> {
     Ok(found)
 }
 
-fn unpack(packed: &[u8]) -> Result<Vec<u8>, String> {
+/// Unpacks an array out of what the whole file may still hold.
+fn unpack(packed: &[u8], left: &mut u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let read = ZlibDecoder::new(packed).take(MAX_ELEMENT + 1).read_to_end(&mut bytes);
+    let read = ZlibDecoder::new(packed).take(*left + 1).read_to_end(&mut bytes);
     read.map_err(|e| format!("a packed array cannot be unpacked: {e}"))?;
-    if bytes.len() as u64 > MAX_ELEMENT {
-        return Err(format!("a packed array holds more than {} GiB", MAX_ELEMENT >> 30));
-    }
+    let unpacked = bytes.len() as u64;
+    *left = left.checked_sub(unpacked).ok_or_else(|| {
+        format!("its packed arrays hold more than the {} GiB that are unpacked of a file", MAX_UNPACKED >> 30)
+    })?;
     Ok(bytes)
+}
+
+/// Bytes of a number of this type.
+fn width_of(kind: u32) -> Option<usize> {
+    match kind {
+        1 | 2 => Some(1),
+        3 | 4 => Some(2),
+        5..=7 => Some(4),
+        9 | 12 | 13 => Some(8),
+        _ => None,
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -131,10 +145,13 @@ impl Order {
         }
         *total += count;
         let (data, _) = self.element(rest)?;
-        let values = self.numbers(data.kind, data.data)?;
-        if values.len() != count {
-            return Err(format!("the array \"{name}\" of sizes {dims:?} holds {} values", values.len()));
+        // Before anything is made of the bytes: packed zeros can be a thousand times longer than the file.
+        let size = width_of(data.kind).ok_or_else(|| format!("numbers of the unknown type {}", data.kind))?;
+        if data.data.len() / size != count {
+            let held = data.data.len() / size;
+            return Err(format!("the array \"{name}\" of sizes {dims:?} holds {held} values"));
         }
+        let values = self.numbers(data.kind, data.data)?;
         Ok(Some(Variable { name, dims, values }))
     }
 

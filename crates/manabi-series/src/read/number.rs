@@ -22,6 +22,11 @@ pub fn wide(cell: &[u8], comma: bool) -> Option<f64> {
     if !comma || !cell.contains(&b',') {
         return std::str::from_utf8(cell).ok()?.parse().ok();
     }
+    // One decimal comma, and no point behind it: anything else is the other way of writing.
+    let at = cell.iter().position(|b| *b == b',')?;
+    if cell[at + 1..].iter().any(|b| matches!(b, b',' | b'.')) {
+        return None;
+    }
     let plain: Vec<u8> = cell.iter().filter(|b| **b != b'.').map(|b| if *b == b',' { b'.' } else { *b }).collect();
     std::str::from_utf8(&plain).ok()?.parse().ok()
 }
@@ -48,6 +53,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_comma_that_parts_thousands_is_no_decimal_one() {
+        assert_eq!((number(b"1,234.5", true), number(b"1,234,567", true)), (None, None));
+        assert_eq!(number(b"1.234,5", true), Some(1234.5));
+    }
 
     #[test]
     fn missing_values_and_decimal_commas_are_understood() {

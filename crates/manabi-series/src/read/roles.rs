@@ -8,6 +8,22 @@ use crate::config::SeriesConfig;
 /// Rows that a first column must rise through evenly to count as time.
 const RISING: usize = 8;
 
+/// Names that say something about the rows, whatever the settings take them for: no channel unless asked for by name.
+const RESERVED: [&str; 12] = [
+    "label",
+    "class",
+    "target",
+    "group",
+    "machine",
+    "engine",
+    "subject",
+    "recording",
+    "split",
+    "anomaly",
+    "is_anomaly",
+    "outlier",
+];
+
 /// The columns of a table by what they hold.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Roles {
@@ -29,6 +45,9 @@ pub struct Roles {
     pub names: Arc<[String]>,
     /// Columns of text that are none of these.
     pub left_out: Vec<String>,
+    /// Columns of numbers that are named like a label, group or flag and are none: read as channels they could give the
+    /// answer away.
+    pub reserved: Vec<String>,
 }
 
 /// The roles of the columns of a table that begins with `head`.
@@ -67,10 +86,13 @@ pub fn roles(head: &Head, config: &SeriesConfig) -> Result<Roles, String> {
     found.time.retain(|c| Some(*c) != found.label && Some(*c) != found.target && Some(*c) != found.group);
     if config.columns.is_empty() {
         for column in (0..names.len()).filter(|c| !taken.contains(c)) {
-            if is_numeric(head, column) {
-                found.channels.push(column)
+            let name = names[column].trim();
+            if !is_numeric(head, column) {
+                found.left_out.push(names[column].clone());
+            } else if head.dialect.header.is_some() && RESERVED.iter().any(|word| name.eq_ignore_ascii_case(word)) {
+                found.reserved.push(names[column].clone());
             } else {
-                found.left_out.push(names[column].clone())
+                found.channels.push(column);
             }
         }
     } else {
@@ -167,6 +189,17 @@ mod tests {
     fn a_target_of_fractions_is_regressed_and_one_of_words_is_a_class() {
         assert_eq!((found("x,target\n1,0.5\n2,1\n").target, found("x,target\n1,0.5\n").label), (Some(1), None));
         assert_eq!(found("x,target\n1,2\n2,1\n").label, Some(1));
+    }
+
+    #[test]
+    fn a_second_label_is_no_channel_unless_it_is_asked_for() {
+        let roles = found("t,a,label,class,target\n0,1,2,3,4\n1,5,6,7,8\n");
+        assert_eq!((roles.label, roles.channels), (Some(2), vec![1]));
+        assert_eq!(roles.reserved, ["class", "target"]);
+        let config = SeriesConfig { label_column: Some("state".into()), ..SeriesConfig::default() };
+        assert_eq!(of("a,label,state\n1,0,x\n2,1,y\n", &config).unwrap().channels, [0]);
+        let config = SeriesConfig { columns: vec!["a".into(), "target".into()], ..SeriesConfig::default() };
+        assert_eq!(of("a,label,target\n1,0,3\n", &config).unwrap().channels, [0, 2]);
     }
 
     #[test]

@@ -60,6 +60,11 @@ impl Reader<'_> {
         for name in &self.roles.left_out {
             catalogue.remark(format!("column \"{name}\" holds text and is left out"));
         }
+        for name in &self.roles.reserved {
+            catalogue.remark(format!(
+                "column \"{name}\" is named like a label or a group and is left out; name it in `columns` to read it as a channel"
+            ));
+        }
         let mut row = Vec::with_capacity(self.names.len());
         let mut seen: HashMap<Key, String> = HashMap::new();
         let mut more = rows.advance().map_err(file)?;

@@ -49,6 +49,18 @@ pub(crate) fn file(arrays: &[(&str, [u32; 2], &[f64])], little: bool, packed: bo
 }
 
 #[test]
+fn an_array_that_holds_more_than_its_sizes_say_is_refused_before_it_is_read() {
+    let lying = file(&[("a", [2, 2], &[0.0; 1000])], true, true);
+    assert!(parse(&lying).unwrap_err().contains("of sizes [2, 2] holds 1000 values"));
+    let mut left = 100;
+    let mut zip = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    zip.write_all(&[0; 90]).unwrap();
+    let packed = zip.finish().unwrap();
+    assert_eq!((unpack(&packed, &mut left).unwrap().len(), left), (90, 10));
+    assert!(unpack(&packed, &mut left).unwrap_err().contains("packed arrays hold more than"));
+}
+
+#[test]
 fn other_formats_are_refused_with_a_remedy() {
     assert!(parse(b"MATLAB 7.3 MAT-file").unwrap_err().contains("-v7"));
     assert!(parse(b"hello").unwrap_err().contains("not a MATLAB 5 file"));
