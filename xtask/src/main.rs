@@ -33,7 +33,7 @@ enum Command {
     Bench(bench::Args),
     /// Kernels and training steps beside PyTorch's, alternately in one run.
     Peers(peers::Args),
-    /// TS2Vec on the UCR archive beside its published accuracies and 1-NN-DTW.
+    /// TS2Vec on the UCR archive beside 1-NN-DTW.
     Ucr(ucr::Args),
     /// The kernels' tests under AddressSanitizer and ThreadSanitizer, on nightly.
     Sanitize(sanitize::Args),

@@ -1,4 +1,4 @@
-//! `cargo xtask ucr`: TS2Vec by its authors' protocol on the UCR archive, beside their published accuracies and 1-NN-DTW.
+//! `cargo xtask ucr`: TS2Vec by its authors' protocol on the UCR archive, beside 1-NN-DTW and raw statistics.
 //!
 //! Each set is a folder with `<name>_TRAIN.tsv` and `<name>_TEST.tsv`. TS2Vec is trained on the series of TRAIN for the
 //! authors' number of steps, features are the maximum over time of the whole series, and a logistic regression on all
@@ -29,7 +29,6 @@ use manabi::{
 };
 
 mod dtw;
-mod published;
 
 /// Arguments of `ucr`.
 #[derive(clap::Args)]
@@ -89,19 +88,8 @@ pub fn run(args: &Args) -> Result<()> {
     manabi::kernels::memory::quiet_candle_threads();
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
-    table.set_header([
-        "set",
-        "train/test",
-        "steps",
-        "s",
-        "raw",
-        "random",
-        "DTW",
-        "TS2Vec (spread)",
-        "published",
-        "DTW pub.",
-    ]);
-    let mut sums = [0.0; 4];
+    table.set_header(["set", "train/test", "steps", "s", "raw", "random", "DTW", "TS2Vec (range)"]);
+    let mut sums = [0.0; 3];
     let mut count = 0.0;
     for name in names(args)? {
         let config = SeriesConfig { encoder: "dilated".into(), ..SeriesConfig::default() };
@@ -124,7 +112,6 @@ pub fn run(args: &Args) -> Result<()> {
         };
         let mean = |of: fn(&Scores) -> f64| scores.iter().map(of).sum::<f64>() / scores.len().max(1) as f64;
         let (low, high) = scores.iter().fold((1f64, 0f64), |(l, h), s| (l.min(s.ts2vec), h.max(s.ts2vec)));
-        let (theirs, their_dtw) = published::accuracy(&name).unwrap_or((f64::NAN, f64::NAN));
         let p = |x: f64| if x.is_nan() { "–".to_string() } else { format!("{:.1}", 100.0 * x) };
         table.add_row([
             name.clone(),
@@ -135,25 +122,22 @@ pub fn run(args: &Args) -> Result<()> {
             p(mean(|s| s.random)),
             p(dtw),
             format!("{} ({}–{})", p(mean(|s| s.ts2vec)), p(low), p(high)),
-            p(theirs),
-            p(their_dtw),
         ]);
         eprintln!(
-            "{name}: raw {} random {} DTW {} TS2Vec {} published {}",
+            "{name}: raw {} random {} DTW {} TS2Vec {}",
             p(raw),
             p(mean(|s| s.random)),
             p(dtw),
-            p(mean(|s| s.ts2vec)),
-            p(theirs)
+            p(mean(|s| s.ts2vec))
         );
-        for (sum, value) in sums.iter_mut().zip([raw, dtw, mean(|s| s.ts2vec), theirs]) {
+        for (sum, value) in sums.iter_mut().zip([raw, dtw, mean(|s| s.ts2vec)]) {
             *sum += value;
         }
         count += 1.0;
     }
     println!("{table}");
-    let [raw, dtw, ours, theirs] = sums.map(|sum| 100.0 * sum / count);
-    println!("mean: raw {raw:.1}, DTW {dtw:.1}, TS2Vec {ours:.1}, published {theirs:.1}");
+    let [raw, dtw, ours] = sums.map(|sum| 100.0 * sum / count);
+    println!("mean: raw {raw:.1}, DTW {dtw:.1}, TS2Vec {ours:.1}");
     Ok(())
 }
 
