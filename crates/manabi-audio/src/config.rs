@@ -22,6 +22,7 @@ pub struct AudioConfig {
     /// How a dataset is split that has groups (speakers, source recordings) as well as an official split.
     pub split: SplitRule,
     /// The group that is the test and no other: a speaker, a machine; of ESC-50 the fold ("1" to "5").
+    #[serde(deserialize_with = "name_or_number")]
     pub held_out: Option<String>,
     /// Mean of the log-mel values.
     pub mean: Option<f32>,
@@ -35,6 +36,20 @@ pub struct AudioConfig {
     pub frontend: FrontEndConfig,
     /// How views are made.
     pub augment: AugmentConfig,
+}
+
+/// A group's name; folds are numbers, and nobody should have to quote one.
+fn name_or_number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Group {
+        Name(String),
+        Number(u64),
+    }
+    Ok(Option::<Group>::deserialize(deserializer)?.map(|group| match group {
+        Group::Name(name) => name,
+        Group::Number(number) => number.to_string(),
+    }))
 }
 
 impl Default for AudioConfig {
@@ -96,6 +111,10 @@ mod tests {
         assert_eq!(serde_json::from_str::<AudioConfig>(&text).unwrap(), config);
         let official: AudioConfig = serde_json::from_str("{\"split\":\"official\",\"raw\":\"mfcc\"}").unwrap();
         assert_eq!((official.split, official.raw), (SplitRule::Official, RawFeatures::Mfcc));
+        for (given, expected) in [("3", Some("3")), ("\"theo\"", Some("theo")), ("null", None)] {
+            let config: AudioConfig = serde_json::from_str(&format!("{{\"held_out\":{given}}}")).unwrap();
+            assert_eq!(config.held_out.as_deref(), expected);
+        }
     }
 
     #[test]
