@@ -97,7 +97,13 @@ impl Modality for AudioModality {
             split: config.split,
             held_out: config.held_out.as_deref(),
         };
-        open::open(spec, &options)
+        match open::open(spec, &options) {
+            // The settings of a run meet other data, which need not have the group that was held out of its own.
+            Err(Error::Config(_)) if config.mean.is_some() && options.held_out.is_some() => {
+                open::open(spec, &open::Options { held_out: None, ..options })
+            }
+            opened => opened,
+        }
     }
 
     fn fit(config: &AudioConfig, source: &dyn Source<Clip>, train: &[usize]) -> Result<Self> {

@@ -97,6 +97,11 @@ fn environmental_sounds_are_read_with_their_folds() {
     assert_eq!((modality.rate(), modality.shape()), (16_000, (64, 496)));
     assert_eq!(batch(source.as_ref(), &modality, ViewKind::Eval), [4, 1, 64, 496]);
     assert_eq!(batch(source.as_ref(), &modality, ViewKind::Strong(0)), [4, 1, 64, 208]);
+    // A fold that there is not is refused, but not by the settings of a run on other data.
+    let gone = AudioConfig { held_out: Some("9".into()), ..config.clone() };
+    assert!(AudioModality::open(&DataSpec::new(&data), &gone).is_err());
+    let fitted = AudioConfig { mean: Some(0.0), std: Some(1.0), ..gone };
+    assert_eq!(opened(&data, &fitted).len(), 400);
     for held_out in [None, Some("2".to_string())] {
         let official = opened(&data, &AudioConfig { split: SplitRule::Official, held_out, ..config.clone() });
         assert_eq!(official.records().iter().filter(|r| r.split == Some(Split::Test)).count(), 80);
