@@ -55,8 +55,6 @@ pub struct PretextTask {
 pub trait Modality: Clone + Send + Sync + 'static {
     /// The fixed word of the command line.
     const NAME: &'static str;
-    /// The method that is taken where none is named.
-    const METHOD: &'static str = "simclr";
     /// One decoded sample.
     type Sample: Send + Sync + 'static;
     /// A collated batch on a device.
@@ -66,6 +64,11 @@ pub trait Modality: Clone + Send + Sync + 'static {
 
     /// True if this modality can read what lies at `spec.path`.
     fn detect(spec: &DataSpec) -> bool;
+
+    /// The method that is taken for so many samples where none is named.
+    fn method_for(_samples: usize) -> &'static str {
+        "simclr"
+    }
 
     /// Opens a dataset: lists it, reads labels, groups and splits, decodes what fits in memory.
     fn open(spec: &DataSpec, config: &Self::Config) -> Result<Box<dyn Source<Self::Sample>>>;

@@ -27,6 +27,8 @@ use crate::{
 
 /// The longest working length that is chosen by itself.
 const MAX_LENGTH: usize = 2048;
+/// Fewer samples than this are pre-trained without negatives.
+const FEW_WINDOWS: usize = 1500;
 
 /// Series bound to a dataset.
 #[derive(Clone, Debug)]
@@ -87,15 +89,19 @@ fn survey(source: &dyn Source<Series>, rows: &[usize]) -> Result<(usize, usize)>
 
 impl Modality for SeriesModality {
     const NAME: &'static str = "series";
-    /// Without negatives: neighbouring windows of one recording are alike, and telling them apart teaches a small set's
-    /// recordings by heart (SKAB, docs/BENCHMARKS.md).
-    const METHOD: &'static str = "vicreg";
     type Sample = Series;
     type Batch = SeriesBatch;
     type Config = SeriesConfig;
 
     fn detect(spec: &DataSpec) -> bool {
         detect::detect(&spec.path)
+    }
+
+    /// Few windows are passed over hundreds of times, and those of one recording are alike: telling each from all others
+    /// learns recordings by heart (SKAB), which a method without negatives does not. In few passes over many windows
+    /// SimCLR learns far more (docs/BENCHMARKS.md has both).
+    fn method_for(samples: usize) -> &'static str {
+        if samples < FEW_WINDOWS { "vicreg" } else { "simclr" }
     }
 
     fn open(spec: &DataSpec, config: &SeriesConfig) -> Result<Box<dyn Source<Series>>> {

@@ -42,12 +42,15 @@ pub fn run<M: Modality>(args: &PilotArgs, global: Global) -> Result<()> {
     let spec = if demo { DataSpec::new(DEMO) } else { resolve::spec(&args.data)? };
     let name = if demo { DEMO.to_string() } else { resolve::short_name(&spec.path) };
     let out = args.out.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(format!("pilot-{name}")));
-    let config = RunConfig::from_args::<M>(&args.method)?;
+    let mut config = RunConfig::from_args(&args.method)?;
     let train = config.train()?;
     let settings = config.modality::<M>()?;
     let budget = args.budget.unwrap_or(if demo { DEMO_BUDGET } else { BUDGET });
     // The folder is taken before any work is done, so that a refusal costs nothing.
     drop(RunDir::open(&out, if args.out.overwrite { Existing::Overwrite } else { Existing::Refuse })?);
+    global.say(&format!("looking at {}", if demo { "the built-in dataset" } else { name.as_str() }));
+    let source = M::open(&spec, &settings)?;
+    config.settle_method::<M>(source.len());
     // Already now, so that `manabi evaluate` can go on from the encoder of a study that was interrupted.
     let resolved = RunConfig {
         modality: M::NAME.into(),
@@ -56,8 +59,6 @@ pub fn run<M: Modality>(args: &PilotArgs, global: Global) -> Result<()> {
         ..config.clone()
     };
     manabi_core::train::write_atomic(&out.join("config.toml"), resolved.to_toml()?.as_bytes())?;
-    global.say(&format!("looking at {}", if demo { "the built-in dataset" } else { name.as_str() }));
-    let source = M::open(&spec, &settings)?;
     global.say(&format!(
         "{} samples, {} classes, {} skipped; {} for everything",
         source.len(),

@@ -44,7 +44,7 @@ pub fn run<M: Modality>(args: &PretrainArgs, global: Global) -> Result<()> {
     let going_on = earlier.is_some();
     let mut config = match earlier {
         Some(config) => config.resumed(&args.method.compute, args.out.out.as_deref().unwrap_or(Path::new("")))?,
-        None => RunConfig::from_args::<M>(&args.method)?,
+        None => RunConfig::from_args(&args.method)?,
     };
     let data = match &args.data.data {
         Some(_) => args.data.clone(),
@@ -53,6 +53,7 @@ pub fn run<M: Modality>(args: &PretrainArgs, global: Global) -> Result<()> {
     let spec = resolve::spec(&data)?;
     let settings: M::Config = config.modality::<M>()?;
     let source = M::open(&spec, &settings)?;
+    config.settle_method::<M>(source.len());
     global.remark(source.notes());
     let parts = Parts::of(source.records(), config.train()?.seed)?;
     let modality = M::fit(&settings, source.as_ref(), &parts.train)?;

@@ -33,7 +33,7 @@ pub struct RunConfig {
 
 impl RunConfig {
     /// From `--config`, with `--method`, `--encoder`, `--seed` and `--set` on top.
-    pub fn from_args<M: Modality>(args: &MethodArgs) -> Result<Self> {
+    pub fn from_args(args: &MethodArgs) -> Result<Self> {
         let mut config: Self = match &args.config {
             Some(path) => settings::read_toml(path)?,
             None => Self::default(),
@@ -53,10 +53,14 @@ impl RunConfig {
         if let Some(method) = &args.method {
             config.method.clone_from(method);
         }
-        if config.method.is_empty() {
-            config.method = M::METHOD.into();
-        }
         Ok(config)
+    }
+
+    /// Takes the modality's own method for so many samples where none was named.
+    pub fn settle_method<M: Modality>(&mut self, samples: usize) {
+        if self.method.is_empty() {
+            self.method = M::method_for(samples).into();
+        }
     }
 
     /// The trainer's settings.
@@ -140,7 +144,7 @@ mod tests {
     }
 
     fn config(words: &str) -> RunConfig {
-        RunConfig::from_args::<manabi_image::ImageModality>(&args(words)).unwrap()
+        RunConfig::from_args(&args(words)).unwrap()
     }
 
     #[test]
@@ -151,6 +155,17 @@ mod tests {
         assert_eq!(back.train().unwrap().compute(), compute);
         assert_eq!(config("").train().unwrap().compute(), Compute::default());
         assert_eq!(config("--set train.precision=bf16").train().unwrap().precision, Precision::Bf16);
+    }
+
+    #[test]
+    fn where_no_method_is_named_the_modality_and_the_number_of_samples_decide() {
+        let settled = |words: &str, samples: usize| {
+            let mut run = config(words);
+            run.settle_method::<manabi_series::SeriesModality>(samples);
+            run.method
+        };
+        assert_eq!((settled("", 900), settled("", 9000)), ("vicreg".into(), "simclr".into()));
+        assert_eq!(settled("--method cpc", 900), "cpc");
     }
 
     #[test]
