@@ -74,10 +74,11 @@ fn jumps(catalogue: &Catalogue) -> Vec<String> {
     let gaps: u64 = timings.iter().map(|t| t.gaps).sum();
     if gaps > 0 {
         let longest = timings.iter().map(|t| t.longest).fold(0.0, f64::max);
+        let unit = if timings.iter().all(|t| t.seconds) { " s" } else { "" };
         let filled: u64 = timings.iter().map(|t| t.filled).sum();
         let breaks: usize = catalogue.recordings.iter().map(|r| r.breaks.len()).sum();
         notes.push(format!(
-            "{gaps} gaps in time, the longest of {longest} s: {filled} missing rows filled in, {breaks} cuts (no \
+            "{gaps} gaps in time, the longest of {longest}{unit}: {filled} missing rows filled in, {breaks} cuts (no \
              window crosses them)"
         ));
     }

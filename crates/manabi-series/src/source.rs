@@ -73,7 +73,8 @@ fn entry(catalogue: &Catalogue, recording: &Recording, section: &Section, rows: 
 /// these are at least half.
 fn label(recording: &Recording, words: &[String], rows: &Range<u64>) -> Option<String> {
     if let Some(flagged) = &recording.flagged {
-        let any = flagged.iter().any(|f| f.start < rows.end && rows.start < f.end);
+        let next = flagged.partition_point(|f| f.end <= rows.start);
+        let any = flagged.get(next).is_some_and(|f| f.start < rows.end);
         return Some(FLAGS[usize::from(any)].to_string());
     }
     if recording.runs.is_empty() {

@@ -30,13 +30,13 @@ const SLACK: usize = 4_800;
 
 /// What the file says of itself; where it does not tell its length, its packets are counted.
 pub fn probe(path: &Path) -> Reason<Facts> {
-    guarded(|| Opened::new(path).map(|opened| opened.facts))
+    guarded(|| Opened::new(path, None).map(|opened| opened.facts))
 }
 
 /// The frames `part` (all if it is `None`), channels averaged.
 pub fn read(path: &Path, part: Option<Range<u64>>) -> Reason<(Vec<f32>, Facts)> {
     guarded(|| {
-        let mut opened = Opened::new(path)?;
+        let mut opened = Opened::new(path, part.as_ref().map(|part| part.end))?;
         let facts = opened.facts;
         let part = checked(part, &facts)?;
         Ok((opened.read(part)?, facts))
@@ -69,13 +69,15 @@ fn reader(path: &Path) -> Reason<Box<dyn FormatReader>> {
 }
 
 impl Opened {
-    fn new(path: &Path) -> Reason<Self> {
+    /// `known` frames are there, if the file does not tell: whoever asks for a part has had them counted, and a long
+    /// file must not be walked once for every clip.
+    fn new(path: &Path, known: Option<u64>) -> Reason<Self> {
         let mut reader = reader(path)?;
         let found = reader.default_track(TrackType::Audio).ok_or("it holds no sound track")?;
         let codec = found.codec_params.as_ref().and_then(|c| c.audio()).cloned().ok_or("its coding is unknown")?;
         let rate = codec.sample_rate.ok_or("it does not tell its sampling rate")?;
         let (track, clock) = (found.id, Clock::new(found, rate));
-        let frames = match found.num_frames {
+        let frames = match found.num_frames.or(known) {
             Some(frames) => frames,
             None => {
                 let counted = count(reader.as_mut(), track, &clock)?;
@@ -102,7 +104,8 @@ impl Opened {
             decoder.reset();
         }
         let wanted = (part.end - part.start) as usize;
-        let mut samples = Vec::with_capacity(wanted);
+        // A header may promise more than there is: room beyond a minute is taken as it fills.
+        let mut samples = Vec::with_capacity(wanted.min(1 << 22));
         let (mut place, mut packets, mut bad) = (None, 0usize, 0usize);
         let mut interleaved = Vec::new();
         while samples.len() < wanted {

@@ -164,8 +164,9 @@ pub fn read_frames(file: &mut (impl Read + Seek), header: &Header, part: Range<u
         low_bits |= format == Format::I24In32 && block.chunks_exact(4).any(|value| value[0] != 0);
         format.mono(block, usize::from(facts.channels), &mut samples);
     }
-    if low_bits {
-        // 24 bits lie in the upper bytes of 32, says the standard; where the lowest byte is used, they lie in the lower.
+    if low_bits && samples.iter().all(|v| v.abs() * 256.0 <= 1.0) {
+        // 24 bits lie in the upper bytes of 32, says the standard; where the lowest byte is used and the highest only
+        // repeats the sign, they lie in the lower.
         samples.iter_mut().for_each(|v| *v *= 256.0);
     }
     Ok(samples)

@@ -1,8 +1,8 @@
 //! Speed: slowed down to three quarters, as it was, or sped up by a third; tempo and pitch change together.
 //!
 //! Every class is resampled, by a factor with a little chance in it, so that interpolation leaves its traces in all. A
-//! clip that is slowed down has nothing in its top quarter, and one that is sped up has lost its own: bins above three
-//! quarters of the highest frequency are silenced in all classes, and below four thirds of the lowest as well.
+//! clip that is slowed down has nothing in its top quarter, and one that is sped up has its own folded back below the top:
+//! bins that either can reach are silenced in all classes, and those below four thirds of the lowest frequency as well.
 
 use manabi_core::{Result, rng::Rng};
 
@@ -17,6 +17,9 @@ pub const CLASSES: usize = 3;
 const FACTORS: [f64; CLASSES] = [0.75, 1.0, 4.0 / 3.0];
 /// Largest relative change by chance.
 const JITTER: f32 = 0.03;
+/// The smallest and the largest factor, chance included.
+const SLOWEST: f64 = FACTORS[0] * (1.0 - JITTER as f64);
+const FASTEST: f64 = FACTORS[CLASSES - 1] * (1.0 + JITTER as f64);
 
 pub fn transform(recipe: &Recipe<'_>, wave: &Wave, class: usize, rng: &mut Rng) -> Result<LogMel> {
     let front = recipe.front;
@@ -24,8 +27,7 @@ pub fn transform(recipe: &Recipe<'_>, wave: &Wave, class: usize, rng: &mut Rng) 
     let length = front.samples(recipe.frames);
     // Each class hears a stretch of the same number of samples after resampling; a short clip would betray its class by
     // its length, so all of them hear as much of it as the fastest can fill.
-    let fastest = FACTORS[CLASSES - 1] * f64::from(1.0 + JITTER);
-    let fills = (wave.samples.len() as f64 / fastest) as usize;
+    let fills = (wave.samples.len() as f64 / FASTEST) as usize;
     let length = length.min(fills).max(1);
     let part = crop::random(&wave.samples, (length as f64 * factor).ceil() as usize + 2, rng);
     let samples = resampled(part, f64::from(rng.uniform()), factor, length);
@@ -44,8 +46,10 @@ pub fn transform(recipe: &Recipe<'_>, wave: &Wave, class: usize, rng: &mut Rng) 
 /// The bins that every class can fill.
 fn kept(recipe: &Recipe<'_>, bins: usize) -> (usize, usize) {
     let nyquist = f64::from(recipe.front.rate()) / 2.0;
-    let top = (nyquist * FACTORS[0]).min(f64::from(recipe.front.config().f_max.unwrap_or(0.0)) * FACTORS[0]);
-    let bottom = f64::from(recipe.front.config().f_min) * FACTORS[CLASSES - 1];
+    let f_max = f64::from(recipe.front.config().f_max.unwrap_or(0.0));
+    // What is sped up beyond half the rate comes back from there, mirrored: down to `2 − FASTEST` of it.
+    let top = (f_max * SLOWEST).min(nyquist * SLOWEST).min(nyquist * (2.0 - FASTEST));
+    let bottom = f64::from(recipe.front.config().f_min) * FASTEST;
     let centres = recipe.front.centres();
     let low = centres.iter().position(|hz| *hz >= bottom).unwrap_or(0);
     let high = centres.iter().position(|hz| *hz > top).unwrap_or(bins);

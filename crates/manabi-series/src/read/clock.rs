@@ -28,7 +28,7 @@ pub enum Resample {
 pub struct Timing {
     /// The median step; `None` if steps are irregular.
     pub interval: Option<f64>,
-    /// True if stamps are dates, so that the unit is the second; else it is the column's own.
+    /// True if stamps are dates or their unit is known, so that it is the second here; else it is the column's own.
     pub seconds: bool,
     /// Steps of two intervals or more.
     pub gaps: u64,
@@ -104,6 +104,27 @@ impl Clock {
     }
 }
 
+/// The factor to seconds that the name of a time column tells: `time_s`, `t [ms]`, `Time (us)`, `seconds`.
+pub fn named_unit(name: &str) -> Option<f64> {
+    let name = name.trim().to_lowercase();
+    let words: Vec<&str> = name.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
+    let of_time = |word: &str| matches!(word, "time" | "t" | "ts" | "timestamp" | "elapsed" | "datetime");
+    let unit = match words.as_slice() {
+        [unit] if unit.len() > 2 => unit,
+        [time, unit] if of_time(time) => unit,
+        _ => return None,
+    };
+    Some(match *unit {
+        "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
+        "ms" | "msec" | "millis" | "millisecond" | "milliseconds" => 1e-3,
+        "us" | "µs" | "μs" | "usec" | "micros" | "microsecond" | "microseconds" => 1e-6,
+        "ns" | "nanos" | "nanosecond" | "nanoseconds" => 1e-9,
+        "min" | "mins" | "minute" | "minutes" => 60.0,
+        "h" | "hr" | "hour" | "hours" => 3_600.0,
+        _ => return None,
+    })
+}
+
 /// The factor to seconds of a column of whole numbers that count since 1970, by their size.
 pub fn epoch_unit(first: f64) -> Option<f64> {
     // 2001 to 2286 in seconds, and the same in thousandths, millionths and billionths.
@@ -142,6 +163,13 @@ mod tests {
     fn steps_back_and_equal_stamps_are_counted() {
         let (found, timing) = steps(&[0.0, 1.0, 1.0, 2.0, 0.0, 1.0], Resample::Auto);
         assert_eq!((timing.backwards, found[4]), (2, Step::Break));
+    }
+
+    #[test]
+    fn a_columns_name_tells_its_unit() {
+        let names = ["time_s", "Time [ms]", "t (us)", "seconds", "elapsed_min", "Time"];
+        assert_eq!(names.map(named_unit), [Some(1.0), Some(1e-3), Some(1e-6), Some(1.0), Some(60.0), None]);
+        assert_eq!(["s", "speed_s", "pressure [h]", "", "hour"].map(named_unit), [None, None, None, None, Some(3_600.0)]);
     }
 
     #[test]

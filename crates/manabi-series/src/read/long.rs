@@ -18,7 +18,7 @@ use crate::{
     recording::{Catalogue, Recording},
 };
 
-/// The most rows that are gathered.
+/// The most rows that are gathered, 24 bytes each.
 const MAX_ROWS: usize = 1 << 25;
 
 /// The columns of a long table.

@@ -1,7 +1,8 @@
 //! From files to recordings: one format a file.
 //!
-//! Readers write rows into a [`Catalogue`](crate::recording::Catalogue) as they come, so that nothing but a line or an
-//! array is held. A file that fails leaves nothing behind.
+//! Readers write rows into a [`Catalogue`](crate::recording::Catalogue) as they come, so that nothing but a line, a
+//! block or an array is held; only the [`long`] layout, whose rows stand in any order, is gathered first, at most
+//! 0.8 GB of it. A file that fails leaves nothing behind.
 
 use std::path::Path;
 

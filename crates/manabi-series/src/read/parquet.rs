@@ -1,7 +1,7 @@
 //! Parquet tables: flat columns of numbers, texts and time stamps, read in blocks without Arrow.
 //!
-//! Packed with Snappy, LZ4 or gzip or not at all; Zstandard and Brotli are not built in. Lists and structs are left
-//! out.
+//! Packed with Snappy, LZ4 or gzip or not at all; Zstandard and Brotli are not built in. Lists, structs and what is
+//! written as bytes of fixed length (UUIDs, decimals of more than 18 digits) are left out, which a remark says.
 
 use std::{borrow::Cow, fs::File};
 
@@ -14,7 +14,7 @@ use parquet::{
 };
 
 use super::{
-    clock::epoch_unit,
+    clock::{epoch_unit, named_unit},
     dialect::{Dialect, Head, Separator},
     long, number,
     roles::roles,
@@ -50,6 +50,9 @@ fn read_rows(entry: &Entry, config: &SeriesConfig, catalogue: &mut Catalogue) ->
     let file = |reason: String| Error::file(&entry.path, reason);
     let opened = File::open(&entry.path).map_err(|e| Error::io(&entry.path, e))?;
     let mut table = Blocks::open(opened).map_err(file)?;
+    for name in &table.left_out {
+        catalogue.remark(format!("column \"{name}\" holds lists, records or bytes of fixed length and is left out"));
+    }
     let head = table.head().map_err(file)?;
     let names = head.names();
     if let Some(columns) = long::columns(&head, config).map_err(file)? {
@@ -71,6 +74,10 @@ pub fn head_of(path: &std::path::Path) -> std::result::Result<Head, String> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Plain,
+    /// Whole numbers without a sign, which Parquet keeps as ones with a sign.
+    Unsigned,
+    /// Decimals: whole numbers times so much.
+    Decimal(f64),
     /// Time: one is so many seconds.
     Time(f64),
 }
@@ -79,6 +86,8 @@ struct Blocks {
     file: SerializedFileReader<File>,
     /// Number, name and kind of the flat columns.
     leaves: Vec<(usize, String, Kind)>,
+    /// Names of the columns that are not read.
+    left_out: Vec<String>,
     /// The next row group.
     group: usize,
     readers: Vec<ColumnReader>,
@@ -109,15 +118,28 @@ impl Blocks {
         }
         let schema = file.metadata().file_metadata().schema_descr();
         let flat = |c: &ColumnDescPtr| c.max_rep_level() == 0 && c.max_def_level() <= 1 && c.path().parts().len() == 1;
-        let leaves: Vec<(usize, String, Kind)> = (0..schema.num_columns())
-            .map(|number| (number, schema.column(number)))
-            .filter(|(_, column)| flat(column) && column.physical_type() != Type::FIXED_LEN_BYTE_ARRAY)
-            .map(|(number, column)| (number, column.name().to_string(), kind(&column)))
-            .collect();
+        let (mut leaves, mut left_out) = (Vec::new(), Vec::new());
+        for (number, column) in (0..schema.num_columns()).map(|number| (number, schema.column(number))) {
+            match kind(&column) {
+                Some(kind) if flat(&column) => leaves.push((number, column.name().to_string(), kind)),
+                _ => left_out.push(column.path().string()),
+            }
+        }
         if leaves.is_empty() {
             return Err("no flat column of numbers or texts".into());
         }
-        Ok(Self { file, leaves, group: 0, readers: Vec::new(), left: 0, block: Vec::new(), at: 0, length: 0, row: 0 })
+        Ok(Self {
+            file,
+            leaves,
+            left_out,
+            group: 0,
+            readers: Vec::new(),
+            left: 0,
+            block: Vec::new(),
+            at: 0,
+            length: 0,
+            row: 0,
+        })
     }
 
     /// The names of the columns and the first rows as text. The first block stays to be read.
@@ -126,7 +148,7 @@ impl Blocks {
         let cell = |column: &Column, kind: Kind, row: usize| match column {
             Column::Numbers(values) => match values.get(row) {
                 Some(v) if v.is_nan() => String::new(),
-                Some(_) if kind != Kind::Plain => STAMP.to_string(),
+                Some(_) if matches!(kind, Kind::Time(_)) => STAMP.to_string(),
                 Some(v) => v.to_string(),
                 None => String::new(),
             },
@@ -145,12 +167,15 @@ impl Blocks {
             Some(Column::Numbers(values)) => values.iter().copied().find(|v| !v.is_nan()),
             _ => return true,
         };
-        match (self.leaves.get_mut(column), first.and_then(epoch_unit)) {
-            (Some((_, _, Kind::Time(_))), _) => true,
-            (Some(leaf), Some(unit)) => {
-                leaf.2 = Kind::Time(unit);
-                true
-            }
+        match self.leaves.get_mut(column) {
+            Some((_, _, Kind::Time(_))) => true,
+            Some((_, name, kind @ Kind::Plain)) => match named_unit(name).or_else(|| first.and_then(epoch_unit)) {
+                Some(unit) => {
+                    *kind = Kind::Time(unit);
+                    true
+                }
+                None => false,
+            },
             _ => false,
         }
     }
@@ -172,7 +197,8 @@ impl Blocks {
             self.group += 1;
         }
         let wanted = self.left.min(BLOCK);
-        self.block = self.readers.iter_mut().map(|r| column(r, wanted)).collect::<std::result::Result<_, _>>()?;
+        let columns = self.readers.iter_mut().zip(&self.leaves);
+        self.block = columns.map(|(r, leaf)| column(r, leaf.2, wanted)).collect::<std::result::Result<_, _>>()?;
         let short = self.block.iter().any(|c| match c {
             Column::Numbers(v) => v.len() != wanted,
             Column::Texts(v) => v.len() != wanted,
@@ -192,7 +218,17 @@ impl Blocks {
     }
 }
 
-fn kind(column: &ColumnDescPtr) -> Kind {
+/// What the values of a column count; `None` for bytes of fixed length and decimals kept as bytes.
+fn kind(column: &ColumnDescPtr) -> Option<Kind> {
+    if column.physical_type() == Type::FIXED_LEN_BYTE_ARRAY {
+        return None;
+    }
+    let decimal = matches!(column.logical_type_ref(), Some(LogicalType::Decimal(_)))
+        || column.converted_type() == ConvertedType::DECIMAL;
+    if decimal {
+        let whole = matches!(column.physical_type(), Type::INT32 | Type::INT64);
+        return whole.then(|| Kind::Decimal(10f64.powi(-column.type_scale())));
+    }
     let unit = match (column.logical_type_ref(), column.converted_type()) {
         (Some(LogicalType::Timestamp(t) | LogicalType::Time(t)), _) => match t.unit {
             TimeUnit::MILLIS => 1e-3,
@@ -203,9 +239,13 @@ fn kind(column: &ColumnDescPtr) -> Kind {
         (_, ConvertedType::TIMESTAMP_MILLIS | ConvertedType::TIME_MILLIS) => 1e-3,
         (_, ConvertedType::TIMESTAMP_MICROS | ConvertedType::TIME_MICROS) => 1e-6,
         _ if column.physical_type() == Type::INT96 => 1e-3,
-        _ => return Kind::Plain,
+        (Some(LogicalType::Integer(i)), _) if !i.is_signed => return Some(Kind::Unsigned),
+        (_, ConvertedType::UINT_8 | ConvertedType::UINT_16 | ConvertedType::UINT_32 | ConvertedType::UINT_64) => {
+            return Some(Kind::Unsigned);
+        }
+        _ => return Some(Kind::Plain),
     };
-    Kind::Time(unit)
+    Some(Kind::Time(unit))
 }
 
 impl Rows for Blocks {
@@ -232,7 +272,7 @@ impl Rows for Blocks {
     fn time(&self, column: usize) -> Option<f64> {
         match (self.block.get(column)?, self.leaves.get(column)?.2) {
             (Column::Numbers(values), Kind::Time(unit)) => values.get(self.at - 1).map(|v| v * unit),
-            (Column::Numbers(values), Kind::Plain) => values.get(self.at - 1).copied(),
+            (Column::Numbers(values), _) => values.get(self.at - 1).copied(),
             (Column::Texts(texts), _) => match texts.get(self.at - 1)? {
                 Some(text) => time::parse(text.as_bytes()),
                 None => Some(f64::NAN),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{dialect::Head, number::number, number::wide, time};
+use super::{clock::named_unit, dialect::Head, number::number, number::wide, time};
 use crate::config::SeriesConfig;
 
 /// Rows that a first column must rise through evenly to count as time.
@@ -131,7 +131,7 @@ fn time_columns(head: &Head, names: &[String]) -> Vec<usize> {
     };
     let named = |c: usize| {
         let name = names[c].trim().to_ascii_lowercase();
-        matches!(name.as_str(), "time" | "timestamp" | "datetime" | "date" | "t" | "ts" | "time_s" | "time [s]")
+        matches!(name.as_str(), "time" | "timestamp" | "datetime" | "date" | "t" | "ts") || named_unit(&name).is_some()
     };
     let Some(first) = (0..names.len()).find(|c| stamps(*c)).or_else(|| {
         let by_name = (0..names.len()).find(|c| named(*c) && is_numeric(head, *c));

@@ -9,7 +9,7 @@ use std::{
 use manabi_core::{Error, Result, data::Entry};
 
 use super::{
-    clock::epoch_unit,
+    clock::{epoch_unit, named_unit},
     dialect::Head,
     long,
     number::{flag, is_missing, number, wide},
@@ -61,7 +61,8 @@ impl Stamps {
     fn of(head: &Head, column: Option<usize>) -> Self {
         let first = column.and_then(|c| head.column(c).find(|cell| !cell.is_empty()));
         let value = first.and_then(|cell| wide(cell.as_bytes(), head.dialect.comma));
-        let unit = value.and_then(epoch_unit);
+        let name = column.and_then(|c| head.names().get(c).and_then(|name| named_unit(name)));
+        let unit = value.and_then(|first| name.or_else(|| epoch_unit(first)));
         Self { text: value.is_none(), unit: unit.unwrap_or(1.0), seconds: value.is_none() || unit.is_some() }
     }
 }

@@ -5,7 +5,7 @@ use parquet::{
     data_type::DataType,
 };
 
-use super::broken;
+use super::{Kind, broken};
 
 /// Values of a block of one column; `None` and `NaN` are missing.
 pub(super) enum Column {
@@ -13,8 +13,10 @@ pub(super) enum Column {
     Texts(Vec<Option<String>>),
 }
 
-/// The next `rows` values of a column.
-pub(super) fn column(reader: &mut ColumnReader, rows: usize) -> std::result::Result<Column, String> {
+/// The next `rows` values of a column of `kind`.
+pub(super) fn column(reader: &mut ColumnReader, kind: Kind, rows: usize) -> std::result::Result<Column, String> {
+    let scale = if let Kind::Decimal(scale) = kind { scale } else { 1.0 };
+    let unsigned = kind == Kind::Unsigned;
     macro_rules! numbers {
         ($reader:expr, $convert:expr) => {{
             let values = typed($reader, rows)?;
@@ -23,8 +25,10 @@ pub(super) fn column(reader: &mut ColumnReader, rows: usize) -> std::result::Res
     }
     Ok(match reader {
         ColumnReader::BoolColumnReader(r) => numbers!(r, |v| f64::from(u8::from(v))),
-        ColumnReader::Int32ColumnReader(r) => numbers!(r, f64::from),
-        ColumnReader::Int64ColumnReader(r) => numbers!(r, |v| v as f64),
+        ColumnReader::Int32ColumnReader(r) if unsigned => numbers!(r, |v| f64::from(v.cast_unsigned())),
+        ColumnReader::Int32ColumnReader(r) => numbers!(r, |v| f64::from(v) * scale),
+        ColumnReader::Int64ColumnReader(r) if unsigned => numbers!(r, |v| v.cast_unsigned() as f64),
+        ColumnReader::Int64ColumnReader(r) => numbers!(r, |v| v as f64 * scale),
         ColumnReader::Int96ColumnReader(r) => numbers!(r, |v| v.to_millis() as f64),
         ColumnReader::FloatColumnReader(r) => numbers!(r, f64::from),
         ColumnReader::DoubleColumnReader(r) => numbers!(r, |v| v),

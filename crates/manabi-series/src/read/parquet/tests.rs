@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use parquet::{
     basic::{Compression, GzipLevel},
-    data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type},
+    data_type::{
+        ByteArray, ByteArrayType, DoubleType, FixedLenByteArray, FixedLenByteArrayType, Int32Type, Int64Type,
+    },
     file::{properties::WriterProperties, writer::SerializedFileWriter},
     schema::parser::parse_message_type,
 };
@@ -80,6 +82,37 @@ fn numbers_times_labels_and_missing_values_are_read() {
     assert_eq!(recording.runs, [(0, Some(0)), (1, None), (2, Some(1))]);
     let found = values(&catalogue);
     assert!(found[2].is_nan() && found[..2] == [1.0, 10.0] && found[3..] == [20.0, 3.0, 30.0]);
+}
+
+#[test]
+fn decimals_and_numbers_without_a_sign_are_what_they_mean_and_what_is_left_out_is_named() {
+    let schema = "message rows {
+      required int32 price (DECIMAL(9, 2));
+      required int32 count (INTEGER(32, false));
+      required int64 time_ms;
+      required fixed_len_byte_array(4) code;
+    }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Default::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    for values in [[1_250, -50, 7], [-1, 3, 4]] {
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int32Type>().write_batch(&values, None, None).unwrap();
+        column.close().unwrap();
+    }
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<Int64Type>().write_batch(&[0, 5, 10], None, None).unwrap();
+    column.close().unwrap();
+    let codes: Vec<FixedLenByteArray> = (0..3).map(|_| ByteArray::from("abcd").into()).collect();
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<FixedLenByteArrayType>().write_batch(&codes, None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    let catalogue = read_bytes(&writer.into_inner().unwrap()).unwrap();
+    assert_eq!(values(&catalogue), [12.5, u32::MAX as f32, -0.5, 3.0, 0.07, 4.0]);
+    let timing = catalogue.recordings[0].timing.clone().unwrap();
+    assert_eq!((timing.seconds, timing.interval), (true, Some(0.005)));
+    assert!(catalogue.remarks.keys().any(|remark| remark.contains("\"code\"")), "{:?}", catalogue.remarks);
 }
 
 #[test]
