@@ -44,6 +44,38 @@ pub trait Encoder<B>: Send {
     fn frames(&self) -> Option<&dyn FrameEncoder<B>> {
         None
     }
+
+    /// The view of this encoder part by part, if its samples are of any number of parts.
+    fn packed(&self) -> Option<&dyn PackedEncoder<B>> {
+        None
+    }
+}
+
+/// An encoder of samples of any number of parts (words, nodes), which it describes one by one. The parts of all samples
+/// of a batch lie one after the other, `ΣT` in all; there is no padding.
+pub trait PackedEncoder<B> {
+    /// Width `C` of a part's features.
+    fn part_dim(&self) -> usize;
+
+    /// Features of all parts `(ΣT, C)`.
+    fn parts(&self, batch: &B, mode: Mode) -> Result<Tensor>;
+
+    /// The table `(V, E)` in which parts are looked up, for an output layer that shares it.
+    fn table(&self) -> &Tensor;
+
+    /// Which of the sample's other parts a part's features depend on.
+    fn sees(&self) -> Sees;
+}
+
+/// What a part of a sample sees beside itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sees {
+    /// Nothing: each part has its own vector, whatever it stands beside.
+    Nothing,
+    /// The parts before it.
+    Before,
+    /// All parts.
+    All,
 }
 
 /// An encoder that describes a sample piece by piece, in order.

@@ -1,11 +1,14 @@
 //! The whole of what a new modality must say.
 
+use std::{collections::BTreeMap, path::Path};
+
 use candle_core::Device;
 
 use crate::{
     Result,
     data::{DataSpec, Source},
     encoder::{Encoder, EncoderFactory},
+    eval::linear::Scaling,
     method::{self, MethodEntry},
     nn::Params,
     rng::{Key, Rng},
@@ -48,6 +51,30 @@ pub struct PretextTask {
     pub summary: &'static str,
 }
 
+/// What lies beside an encoder's weights, so that other tools can read them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Companions {
+    /// More fields of `config.json`.
+    pub fields: serde_json::Map<String, serde_json::Value>,
+    /// Files by name (a tokeniser).
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+/// Factors of learning rates, for encoders that want slower steps than most.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    /// Of pretext tasks.
+    pub pretext: f64,
+    /// Of training on labels.
+    pub labelled: f64,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self { pretext: 1.0, labelled: 1.0 }
+    }
+}
+
 /// A modality: sample, batch, augmentations, encoders and the honest raw baseline.
 ///
 /// An instance is bound to a dataset by [`Modality::fit`]: it knows the working size,
@@ -65,8 +92,8 @@ pub trait Modality: Clone + Send + Sync + 'static {
     /// True if this modality can read what lies at `spec.path`.
     fn detect(spec: &DataSpec) -> bool;
 
-    /// The method that is taken for so many samples where none is named.
-    fn method_for(_samples: usize) -> &'static str {
+    /// The method that is taken for such settings and so many samples where none is named.
+    fn method_for(_config: &Self::Config, _samples: usize) -> &'static str {
         "simclr"
     }
 
@@ -78,6 +105,34 @@ pub trait Modality: Clone + Send + Sync + 'static {
 
     /// The resolved settings: `fit` on them gives the same instance without looking at data.
     fn config(&self) -> &Self::Config;
+
+    /// What is written beside the encoder's weights.
+    fn companions(&self) -> Result<Companions> {
+        Ok(Companions::default())
+    }
+
+    /// Settings that were written with an encoder which now lies in `folder`, with its companions.
+    fn settle(_config: &mut Self::Config, _folder: &Path) {}
+
+    /// The same modality whose encoder starts from chance; `None` where it does so anyway.
+    fn blank(&self) -> Option<Self> {
+        None
+    }
+
+    /// Factors of learning rates.
+    fn rates(&self) -> Rates {
+        Rates::default()
+    }
+
+    /// How the columns of [`Modality::raw_features`] are brought to one scale before the probe.
+    fn raw_scale() -> Scaling {
+        Scaling::Columns
+    }
+
+    /// The other sample of a pair that is scored together.
+    fn partner(&self, _sample: &Self::Sample) -> Option<Self::Sample> {
+        None
+    }
 
     /// What `manabi inspect` says of a dataset beyond counts and labels: `(name, value)`.
     fn describe(source: &dyn Source<Self::Sample>) -> Result<Vec<(String, String)>>;

@@ -57,6 +57,32 @@ pub fn attention_packed(qkv: &Tensor, heads: usize, lengths: &[usize]) -> Result
     qkv.contiguous()?.apply_op1(Attention { heads, sequences: Sequences::new(lengths, None), sums: OnceLock::new() })
 }
 
+/// As [`attention_packed`], but that a position sees itself and those before it in its sequence alone.
+pub fn attention_packed_causal(qkv: &Tensor, heads: usize, lengths: &[usize]) -> Result<Tensor> {
+    let (rows, width) = qkv.dims2()?;
+    check_heads(width, heads)?;
+    let total: usize = lengths.iter().sum();
+    if total != rows || rows == 0 {
+        bail!("attention: {} sequences of {total} positions in all, but {rows} rows", lengths.len())
+    }
+    if fast(&[qkv]) {
+        let sequences = Sequences::new(lengths, None).causal();
+        return qkv.contiguous()?.apply_op1(Attention { heads, sequences, sums: OnceLock::new() });
+    }
+    let mut first = 0;
+    let mut parts = Vec::with_capacity(lengths.len());
+    for length in lengths.iter().copied().filter(|length| *length > 0) {
+        let own = qkv.narrow(0, first, length)?;
+        // The last of its first positions sees what it may: position by position, for what has no kernel.
+        for end in 1..=length {
+            let seen = plain(&own.narrow(0, 0, end)?.unsqueeze(0)?, heads, None)?;
+            parts.push(seen.squeeze(0)?.narrow(0, end - 1, 1)?);
+        }
+        first += length;
+    }
+    Tensor::cat(&parts, 0)
+}
+
 pub(crate) fn check_heads(width: usize, heads: usize) -> Result<()> {
     if heads == 0 || width == 0 || !width.is_multiple_of(3 * heads) {
         bail!("attention: {width} features do not divide into queries, keys and values of {heads} heads")

@@ -100,7 +100,7 @@ impl Modality for SeriesModality {
     /// Few windows are passed over hundreds of times, and those of one recording are alike: telling each from all others
     /// learns recordings by heart (SKAB), which a method without negatives does not. In few passes over many windows
     /// SimCLR learns far more (docs/BENCHMARKS.md has both).
-    fn method_for(samples: usize) -> &'static str {
+    fn method_for(_config: &SeriesConfig, samples: usize) -> &'static str {
         if samples < FEW_WINDOWS { "vicreg" } else { "simclr" }
     }
 

@@ -11,6 +11,7 @@ pub use manabi_image as image;
 pub use manabi_kernels as kernels;
 pub use manabi_pilot as pilot;
 pub use manabi_series as series;
+pub use manabi_text as text;
 
 pub mod cli;
 pub mod command;

@@ -26,6 +26,7 @@ pub const REGISTRY: &[&dyn AnyModality] = &[
     &Of::<manabi_image::ImageModality>::NEW,
     &Of::<manabi_audio::AudioModality>::NEW,
     &Of::<manabi_series::SeriesModality>::NEW,
+    &Of::<manabi_text::TextModality>::NEW,
 ];
 
 /// A method without the type of its batch.

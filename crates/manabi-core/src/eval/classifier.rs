@@ -71,7 +71,7 @@ pub fn fit<M: Modality>(
         precision: job.compute.precision,
         recompute: job.compute.recompute,
         optimizer: Some(OptimizerConfig::Adamw {
-            lr: recipe.lr,
+            lr: recipe.lr * job.modality.rates().labelled,
             beta1: 0.9,
             beta2: 0.99,
             eps: 1e-8,

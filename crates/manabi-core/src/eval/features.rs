@@ -123,6 +123,18 @@ impl Standardizer {
         Ok(Self { mean, scale })
     }
 
+    /// Takes the mean of each column, and one standard deviation for all: the root of the mean of their variances.
+    pub fn fit_whole(features: &Features) -> Result<Self> {
+        if features.rows == 0 {
+            return Err(Error::Data("no rows to standardise by".into()));
+        }
+        let mean = column_means(features);
+        let squares = column_sums(features, |column, x| (f64::from(x) - mean[column]).powi(2));
+        let variance = squares.iter().sum::<f64>() / (features.rows * features.dim) as f64;
+        let scale = if variance > 0.0 { 1.0 / variance.sqrt() } else { 1.0 };
+        Ok(Self { scale: vec![scale; mean.len()], mean })
+    }
+
     /// For each column what is subtracted and what is multiplied by then.
     pub(crate) fn mean_and_scale(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
         self.mean.iter().copied().zip(self.scale.iter().copied())

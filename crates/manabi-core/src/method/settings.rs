@@ -45,6 +45,11 @@ impl TrainDefaults {
         Self { optimizer, batch, warmup: 0.05, clip: 0.0 }
     }
 
+    /// The same with the learning rate times `factor`.
+    pub fn scaled(self, factor: f64) -> Self {
+        Self { optimizer: self.optimizer.scaled(factor), ..self }
+    }
+
     /// Classifiers: SGD with Nesterov momentum 0.9.
     pub fn classifier() -> Self {
         let optimizer = OptimizerConfig::Sgd { lr: 0.05, momentum: 0.9, nesterov: true, weight_decay: 5e-4 };

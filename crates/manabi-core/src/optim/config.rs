@@ -42,3 +42,12 @@ pub enum OptimizerConfig {
         eta: f64,
     },
 }
+
+impl OptimizerConfig {
+    /// The same with the learning rate times `factor`.
+    pub fn scaled(mut self, factor: f64) -> Self {
+        let (Self::Sgd { lr, .. } | Self::Adamw { lr, .. } | Self::Lars { lr, .. }) = &mut self;
+        *lr *= factor;
+        self
+    }
+}

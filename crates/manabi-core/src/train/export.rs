@@ -12,7 +12,7 @@ use super::{
     checkpoint::{from_bytes, tensors_to_bytes},
     files::Files,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, modality::Companions};
 
 /// What one must know to use the weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,16 +33,24 @@ pub struct EncoderCard {
     pub samples: usize,
     /// BLAKE3 of `model.safetensors`.
     pub weights: String,
+    /// Fields that other tools read.
+    #[serde(flatten)]
+    pub others: serde_json::Map<String, serde_json::Value>,
 }
 
-/// Writes the encoder's weights and the card into `folder`.
+/// Writes the encoder's weights, what lies beside them, and the card into `folder`.
 pub fn write_encoder(
     folder: &Path,
     mut card: EncoderCard,
     weights: &BTreeMap<String, Tensor>,
+    companions: Companions,
     files: &Files,
 ) -> Result<()> {
     files.create_dir(folder)?;
+    card.others = companions.fields;
+    for (name, bytes) in &companions.files {
+        files.write_atomic(&folder.join(name), bytes)?;
+    }
     let bytes = tensors_to_bytes(folder, weights)?;
     card.weights = blake3::hash(&bytes).to_hex().to_string();
     let json = serde_json::to_vec_pretty(&card).map_err(|e| Error::file(folder, e.to_string()))?;
@@ -94,6 +102,7 @@ mod tests {
             steps: 10,
             samples: 100,
             weights: String::new(),
+            others: serde_json::Map::new(),
         }
     }
 
@@ -102,9 +111,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let params = Params::new(4, &Device::Cpu);
         params.pp("encoder").get("fc.weight", (2, 3), Init::FanIn, Role::Weight).unwrap();
-        write_encoder(dir.path(), card(), &params.pp("encoder").snapshot().unwrap(), &Files::default()).unwrap();
+        let mut companions = Companions::default();
+        companions.fields.insert("hidden_size".into(), 8.into());
+        companions.files.insert("words.json".into(), b"{}".to_vec());
+        let weights = params.pp("encoder").snapshot().unwrap();
+        write_encoder(dir.path(), card(), &weights, companions.clone(), &Files::default()).unwrap();
         let (read, tensors) = read_encoder(dir.path()).unwrap();
-        assert_eq!(EncoderCard { weights: String::new(), ..read }, card());
+        assert_eq!(EncoderCard { weights: String::new(), ..read }, EncoderCard { others: companions.fields, ..card() });
+        assert_eq!(fs::read(dir.path().join("words.json")).unwrap(), b"{}");
         assert_eq!(tensors.keys().collect::<Vec<_>>(), ["fc.weight"]);
         params.pp("encoder").load(&tensors).unwrap();
         let path = dir.path().join("model.safetensors");

@@ -89,8 +89,10 @@ impl<M: Modality> Trainer<'_, M> {
             steps: self.state.step,
             samples: self.rows.len(),
             weights: String::new(),
+            others: serde_json::Map::new(),
         };
-        write_encoder(&run.encoder(), card, &self.encoder_weights()?, &self.files)?;
+        let companions = self.modality.companions()?;
+        write_encoder(&run.encoder(), card, &self.encoder_weights()?, companions, &self.files)?;
         if !self.state.skipped.is_empty() {
             let lines: Vec<String> =
                 self.state.skipped.values().filter_map(|s| serde_json::to_string(s).ok()).collect();

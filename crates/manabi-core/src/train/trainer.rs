@@ -85,7 +85,9 @@ impl<'a, M: Modality> Trainer<'a, M> {
         }
         facts.steps = config.total_steps(samples, facts.batch);
         config.batch = Some(facts.batch);
-        let plan = config.resolve(samples, &(setup.method.defaults)(&facts))?;
+        let rates = setup.modality.rates();
+        let rate = if setup.labelled() { rates.labelled } else { rates.pretext };
+        let plan = config.resolve(samples, &(setup.method.defaults)(&facts).scaled(rate))?;
         let method = (setup.method.build)(&BuildContext {
             name: setup.method.name,
             tasks: M::tasks(),

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::{
     Heads,
-    forward::{KEYS, QUERIES, cut, keys},
+    forward::{KEYS, QUERIES, cut, hide_later, keys},
     sequences::{Sequence, Sequences},
 };
 use crate::Precision::F32;
@@ -25,15 +25,22 @@ pub(super) fn run(h: Heads, sequences: &Sequences, given: Given<'_>, gx: &mut [f
     let gx = Shared::new(gx);
     let tasks: Vec<(&Sequence, usize)> =
         sequences.iter().flat_map(|s| (0..h.heads).map(move |head| (s, head))).collect();
+    let causal = sequences.is_causal();
     // SAFETY: no two tasks share a sequence and a head.
-    tasks.into_par_iter().try_for_each(|(s, head)| unsafe { one(h, s, given, head, gx) })
+    tasks.into_par_iter().try_for_each(|(s, head)| unsafe { one(h, s, given, (head, causal), gx) })
 }
 
 /// One head of one sequence.
 ///
 /// # Safety
 /// No other task has the head's columns of the sequence's rows of `gx`.
-unsafe fn one(h: Heads, s: &Sequence, (x, y, g, sums): Given<'_>, head: usize, gx: Shared) -> Result<()> {
+unsafe fn one(
+    h: Heads,
+    s: &Sequence,
+    (x, y, g, sums): Given<'_>,
+    (head, causal): (usize, bool),
+    gx: Shared,
+) -> Result<()> {
     let (all, d, wide) = (h.all, h.d, 3 * h.all);
     let copied = if s.picked.is_some() { s.keys * d } else { 0 };
     let (mut k_space, mut v_space) = (Scratch::new(copied), Scratch::new(copied));
@@ -64,6 +71,9 @@ unsafe fn one(h: Heads, s: &Sequence, (x, y, g, sums): Given<'_>, head: usize, g
             unsafe {
                 gemm_at(F32, (count, t, d), q, k.from_row(keys.start).t(), Shared::new(p), t, Start::Zero)?;
                 gemm_at(F32, (count, t, d), grad, v.from_row(keys.start).t(), Shared::new(gp), t, Start::Zero)?;
+                if causal {
+                    hide_later(p, t, block.start, keys.start);
+                }
                 weigh(p, gp, (t, d, all), h.scale(), sums, y.data, grad.data);
                 let (p, gs) = (Matrix::rows(p, t), Matrix::rows(gp, t));
                 let start = from_first(block.start == 0);

@@ -61,7 +61,7 @@ pub(super) fn run(h: Heads, sequences: &Sequences, x: &[f32], y: &mut [f32], sum
         // SAFETY: no two tasks share a head and a query.
         let sums = unsafe { sums.at(head * h.rows + rows.start, rows.len()) };
         // SAFETY: as above.
-        unsafe { queries(h, s, x, (head, rows), y, sums) }
+        unsafe { queries(h, s, x, (head, rows), sequences.is_causal(), y, sums) }
     })
 }
 
@@ -74,10 +74,14 @@ unsafe fn queries(
     s: &Sequence,
     x: &[f32],
     (head, rows): (usize, Range<usize>),
+    causal: bool,
     y: Shared,
     sums: &mut [f32],
 ) -> Result<()> {
     let (count, all, d) = (rows.len(), h.all, h.d);
+    // The first query's place in the sequence; keys behind the last one are not looked at.
+    let place = rows.start - s.rows.start;
+    let seen = if causal { place + count } else { s.keys };
     let copied = if s.picked.is_some() { s.keys * d } else { 0 };
     let (mut k_space, mut v_space) = (Scratch::new(copied), Scratch::new(copied));
     let k = keys(h, x, s, 1, head, &mut k_space);
@@ -90,11 +94,14 @@ unsafe fn queries(
     let (totals, shares) = state.split_at_mut(count);
     tops.fill(f32::NEG_INFINITY);
     totals.fill(0.0);
-    for block in cut(s.keys, KEYS) {
+    for block in cut(seen, KEYS) {
         let (t, first) = (block.len(), block.start == 0);
         let scores = &mut scores[..count * t];
         // SAFETY: `scores` holds count x t elements.
         unsafe { gemm_at(F32, (count, t, d), q, k.from_row(block.start).t(), Shared::new(scores), t, Start::Zero) }?;
+        if causal {
+            hide_later(scores, t, place, block.start);
+        }
         weigh(scores, t, h.scale(), tops, totals, shares);
         let start = if first { Start::Zero } else { Start::Add };
         // SAFETY: the caller gave the head's columns of these rows to this task, and the first block writes them.
@@ -117,6 +124,17 @@ unsafe fn queries(
         }
     }
     Ok(())
+}
+
+/// A score so low that its weight is zero; not infinite, so that no difference of two is none.
+const HIDDEN: f32 = -1e30;
+
+/// Hides from each query the keys behind it: the first row is the query at `place`, the first column the key at `from`.
+pub(super) fn hide_later(scores: &mut [f32], t: usize, place: usize, from: usize) {
+    for (i, row) in scores.chunks_exact_mut(t).enumerate() {
+        let seen = (place + i + 1).saturating_sub(from).min(t);
+        row[seen..].fill(HIDDEN);
+    }
 }
 
 /// Multiplies each row of `d` elements, `row` apart, by its factor.

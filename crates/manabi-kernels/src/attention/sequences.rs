@@ -5,6 +5,8 @@ use std::ops::Range;
 /// Sequences one after the other, and the keys that each keeps.
 pub(crate) struct Sequences {
     all: Vec<Sequence>,
+    /// True if a position sees itself and those before it alone.
+    causal: bool,
 }
 
 /// One sequence.
@@ -36,7 +38,17 @@ impl Sequences {
             Sequence { rows, picked, keys }
         };
         // An empty one has nothing to compute, nor a first row.
-        Self { all: lengths.iter().filter(|length| **length > 0).map(sequence).collect() }
+        Self { all: lengths.iter().filter(|length| **length > 0).map(sequence).collect(), causal: false }
+    }
+
+    /// The same, in which a position sees itself and those before it alone; all positions must be keys.
+    pub(super) fn causal(self) -> Self {
+        Self { causal: true, ..self }
+    }
+
+    /// True if a position sees itself and those before it alone.
+    pub(super) fn is_causal(&self) -> bool {
+        self.causal
     }
 
     /// All of them.

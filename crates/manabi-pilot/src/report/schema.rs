@@ -80,6 +80,9 @@ pub enum Representation {
     /// The same encoder with random weights.
     #[serde(rename = "random")]
     Random,
+    /// The encoder that pre-training went on from, as it was given.
+    #[serde(rename = "given")]
+    Given,
     /// The same encoder, trained from scratch on the same labels.
     #[serde(rename = "supervised")]
     Supervised,
@@ -96,10 +99,10 @@ pub enum Representation {
 
 impl Representation {
     /// All of them, baselines first.
-    pub const ALL: [Self; 6] =
-        [Self::Raw, Self::Random, Self::Supervised, Self::SslKnn, Self::SslLinear, Self::SslFinetune];
+    pub const ALL: [Self; 7] =
+        [Self::Raw, Self::Random, Self::Given, Self::Supervised, Self::SslKnn, Self::SslLinear, Self::SslFinetune];
 
-    /// The baselines that self-supervision has to beat.
+    /// The baselines that self-supervision has to beat; and [`Self::Given`], where it went on from an encoder of others.
     pub const BASELINES: [Self; 3] = [Self::Supervised, Self::Raw, Self::Random];
 
     /// Whether the encoder was pre-trained without labels.
@@ -112,6 +115,7 @@ impl Representation {
         match self {
             Self::Raw => "Raw features",
             Self::Random => "Random encoder",
+            Self::Given => "Encoder as given",
             Self::Supervised => "Supervised",
             Self::SslKnn => "SSL, kNN",
             Self::SslLinear => "SSL, linear probe",

@@ -5,7 +5,7 @@ use manabi_core::{
     eval::{
         Features,
         knn::Knn,
-        linear::{LinearProbe, ProbeOptions},
+        linear::{LinearProbe, ProbeOptions, Scaling},
         metrics::Metric,
     },
 };
@@ -35,17 +35,18 @@ pub struct Frozen {
 }
 
 /// The linear probe on frozen features at every budget: the same for raw, random and
-/// self-supervised ones.
+/// self-supervised ones, but for how columns are brought to one scale.
 pub fn linear(
     frozen: &Frozen,
     data: &Labelled,
     metric: Metric,
     representation: Representation,
     method: &str,
+    scaling: Scaling,
 ) -> Result<Vec<Cell>> {
     each_level(data, representation, method, |positions, seed| {
-        let options =
-            ProbeOptions { balanced: metric == Metric::BalancedAccuracy, seed, ..options_for(positions.len()) };
+        let balanced = metric == Metric::BalancedAccuracy;
+        let options = ProbeOptions { balanced, seed, scaling, ..options_for(positions.len()) };
         let train = frozen.train.select(positions);
         let groups = data.groups_at(positions);
         let probe = LinearProbe::fit_select(&train, &data.labels_at(positions), groups.as_deref(), &options)?;

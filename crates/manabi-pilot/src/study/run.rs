@@ -7,7 +7,7 @@ use manabi_core::{
     Error, Result,
     data::Source,
     encoder::Encoder,
-    eval::{Features, metrics::Metric, statistics::Bootstrap},
+    eval::{Features, linear::Scaling, metrics::Metric, statistics::Bootstrap},
     modality::Modality,
     nn::Precision,
     train::{Observer, Signals},
@@ -179,20 +179,27 @@ impl<M: Modality> Study<M> {
         say: &mut dyn FnMut(&str),
     ) -> Result<Report> {
         let (source, seed) = (start.source, start.config.seed);
-        let random = encoders::build(&self.modality, None, seed)?;
+        let blank = self.modality.blank();
+        let random = encoders::build(blank.as_ref().unwrap_or(&self.modality), None, seed)?;
         let trained = encoders::build(&self.modality, Some(weights), seed)?;
         let name = start.config.method.as_str();
         let mut cells: Vec<Cell> = Vec::new();
         if !self.data.rows.is_empty() {
             say("embedding the data and fitting probes");
             let probe = |frozen, representation, name: &str| {
-                cells::linear(&frozen, &self.data, self.metric, representation, name)
+                let scaling = if representation == Representation::Raw { M::raw_scale() } else { Scaling::Columns };
+                cells::linear(&frozen, &self.data, self.metric, representation, name, scaling)
             };
             cells.extend(probe(
                 encoders::raw(&self.modality, source, &self.data)?,
                 Representation::Raw,
                 "linear probe",
             )?);
+            if blank.is_some() {
+                let given = encoders::build(&self.modality, None, seed)?;
+                let frozen = encoders::frozen(&self.modality, source, given.as_ref(), &self.data)?;
+                cells.extend(probe(frozen, Representation::Given, "linear probe")?);
+            }
             cells.extend(probe(
                 encoders::frozen(&self.modality, source, random.as_ref(), &self.data)?,
                 Representation::Random,
@@ -204,6 +211,7 @@ impl<M: Modality> Study<M> {
             self.watch.lap("probes");
             let trainings = Trainings {
                 modality: &self.modality,
+                blank: blank.as_ref().unwrap_or(&self.modality),
                 source,
                 data: &self.data,
                 weights,

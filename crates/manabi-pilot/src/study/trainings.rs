@@ -37,6 +37,8 @@ const CLOSING: (f64, f64) = (2.0, 1e-3);
 pub struct Trainings<'a, M: Modality> {
     /// The modality, bound to the dataset.
     pub modality: &'a M,
+    /// The same, whose encoder starts from chance.
+    pub blank: &'a M,
     /// The dataset.
     pub source: &'a dyn Source<M::Sample>,
     /// Labels and draws.
@@ -91,15 +93,15 @@ impl<M: Modality> Trainings<'_, M> {
                 level.labels
             ));
             let before = watch.elapsed();
-            for (representation, start, name) in [
-                (Representation::Supervised, None, "from scratch"),
-                (Representation::SslFinetune, Some(self.weights), self.method),
+            for (representation, modality, start, name) in [
+                (Representation::Supervised, self.blank, None, "from scratch"),
+                (Representation::SslFinetune, self.modality, Some(self.weights), self.method),
             ] {
                 let mut predictions = Vec::with_capacity(draws.len());
                 for draw in draws {
                     let rows = self.data.rows_at(&draw.positions);
                     let job = Job {
-                        modality: self.modality,
+                        modality,
                         source: self.source,
                         rows: &rows,
                         encoder: start,

@@ -50,7 +50,7 @@ pub fn run<M: Modality>(args: &PilotArgs, global: Global) -> Result<()> {
     drop(RunDir::open(&out, if args.out.overwrite { Existing::Overwrite } else { Existing::Refuse })?);
     global.say(&format!("looking at {}", if demo { "the built-in dataset" } else { name.as_str() }));
     let source = M::open(&spec, &settings)?;
-    config.settle_method::<M>(source.len());
+    config.settle_method::<M>(&settings, source.len());
     // Already now, so that `manabi evaluate` can go on from the encoder of a study that was interrupted.
     let resolved = RunConfig {
         modality: M::NAME.into(),

@@ -53,7 +53,7 @@ pub fn run<M: Modality>(args: &PretrainArgs, global: Global) -> Result<()> {
     let spec = resolve::spec(&data)?;
     let settings: M::Config = config.modality::<M>()?;
     let source = M::open(&spec, &settings)?;
-    config.settle_method::<M>(source.len());
+    config.settle_method::<M>(&settings, source.len());
     global.remark(source.notes());
     let parts = Parts::of(source.records(), config.train()?.seed)?;
     let modality = M::fit(&settings, source.as_ref(), &parts.train)?;

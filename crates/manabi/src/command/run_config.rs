@@ -57,9 +57,9 @@ impl RunConfig {
     }
 
     /// Takes the modality's own method for so many samples where none was named.
-    pub fn settle_method<M: Modality>(&mut self, samples: usize) {
+    pub fn settle_method<M: Modality>(&mut self, settings: &M::Config, samples: usize) {
         if self.method.is_empty() {
-            self.method = M::method_for(samples).into();
+            self.method = M::method_for(settings, samples).into();
         }
     }
 
@@ -161,7 +161,7 @@ mod tests {
     fn where_no_method_is_named_the_modality_and_the_number_of_samples_decide() {
         let settled = |words: &str, samples: usize| {
             let mut run = config(words);
-            run.settle_method::<manabi_series::SeriesModality>(samples);
+            run.settle_method::<manabi_series::SeriesModality>(&Default::default(), samples);
             run.method
         };
         assert_eq!((settled("", 900), settled("", 9000)), ("vicreg".into(), "simclr".into()));

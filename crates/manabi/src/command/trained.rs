@@ -39,8 +39,9 @@ impl<M: Modality> Trained<M> {
         if card.modality != M::NAME {
             bail!("{}: this encoder is for {}, but the data is {}", run.display(), card.modality, M::NAME);
         }
-        let settings = serde_json::from_value(card.settings.clone())
+        let mut settings = serde_json::from_value(card.settings.clone())
             .map_err(|e| anyhow::anyhow!("{}: {e}", folder.join("config.json").display()))?;
+        M::settle(&mut settings, &folder);
         Ok(Self { config, card, weights, settings })
     }
 

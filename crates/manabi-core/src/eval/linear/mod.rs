@@ -26,6 +26,17 @@ mod span;
 #[cfg(test)]
 mod tests;
 
+/// How features are brought to one scale before a probe sees them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Scaling {
+    /// Each column to mean 0 and standard deviation 1: what is measured in many units.
+    #[default]
+    Columns,
+    /// All columns by the same factor: what is in one unit already, where a column that is hardly ever anything must not
+    /// count as much as one that always is (word counts).
+    Whole,
+}
+
 /// The settings of a linear probe.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProbeOptions {
@@ -37,12 +48,14 @@ pub struct ProbeOptions {
     pub solver: Lbfgs,
     /// What the validation part is drawn from.
     pub seed: u64,
+    /// How features are brought to one scale.
+    pub scaling: Scaling,
 }
 
 impl Default for ProbeOptions {
     fn default() -> Self {
         let solver = Lbfgs { max_iterations: 300, gradient_tolerance: 1e-5, value_tolerance: 1e-7, ..Lbfgs::default() };
-        Self { strengths: vec![10.0, 3.0, 1.0, 0.3, 0.1, 3e-2, 1e-2, 1e-3, 1e-4], balanced: false, solver, seed: 0 }
+        Self { strengths: vec![10.0, 3.0, 1.0, 0.3, 0.1, 3e-2, 1e-2, 1e-3, 1e-4], balanced: false, solver, seed: 0, scaling: Scaling::Columns }
     }
 }
 
@@ -85,7 +98,10 @@ impl LinearProbe {
         if labels.len() != train.rows() {
             return Err(Error::Data(format!("{} labels for {} rows", labels.len(), train.rows())));
         }
-        let standardizer = Standardizer::fit(train)?;
+        let standardizer = match options.scaling {
+            Scaling::Columns => Standardizer::fit(train)?,
+            Scaling::Whole => Standardizer::fit_whole(train)?,
+        };
         let rows = standardizer.apply(train)?;
         let span = Span::of(&rows)?;
         let coordinates = span.as_ref().map_or(&rows, |span| &span.coordinates);

@@ -93,6 +93,9 @@ fn meanings(rows: &[Row]) -> Markup {
         Representation::Random => {
             "The same network with random weights. What the architecture gives without any training."
         }
+        Representation::Given => {
+            "The encoder of others that pre-training went on from, untouched, and a linear classifier on its features."
+        }
         Representation::Supervised => {
             "The same network trained from scratch on these labels only. What one would do without self-supervision."
         }

@@ -90,6 +90,7 @@ fn decision(report: &Report) -> String {
                 let what = match row.representation {
                     Representation::Raw => "a simple classifier on raw features",
                     Representation::Random => "a linear probe on the untrained encoder",
+                    Representation::Given => "a linear probe on the encoder as it was given",
                     _ => "plain supervised training",
                 };
                 format!(" Use {what} instead: it scores {} with {}.", percent(row.mean), counted(row.labels, "label"))

@@ -23,6 +23,8 @@ pub enum Shape {
     Diamond,
     /// A cross of two bars, for baselines.
     Cross,
+    /// A narrow bar that stands.
+    Bar,
 }
 
 /// How something is drawn: a class of the style sheet and a shape.
@@ -43,6 +45,7 @@ impl Mark {
         let (class, shape) = match representation {
             Representation::Raw => ("k0", Shape::Triangle),
             Representation::Random => ("k5", Shape::Cross),
+            Representation::Given => ("grey", Shape::Bar),
             Representation::Supervised => ("k4", Shape::Square),
             Representation::SslKnn => ("k1", Shape::Down),
             Representation::SslLinear => ("k3", Shape::Circle),
@@ -83,6 +86,10 @@ impl Mark {
             }
             Shape::Diamond => {
                 path(&class, &[(x, y - r * 1.3), (x + r * 1.3, y), (x, y + r * 1.3), (x - r * 1.3, y)], title)
+            }
+            Shape::Bar => {
+                let (a, b) = (r * 0.5, r * 1.4);
+                path(&class, &[(x - a, y - b), (x + a, y - b), (x + a, y + b), (x - a, y + b)], title)
             }
             Shape::Cross => {
                 let (a, b) = (r * 0.4, r * 1.2);

@@ -53,12 +53,14 @@ pub fn all<'r>(rows: &'r [Row], comparisons: &[Comparison]) -> Vec<Contrast<'r>>
         let readout = if any { readouts.contains(&row.representation) } else { row.representation.is_ssl() };
         readout && row.mean.is_finite()
     };
+    let given = rows.iter().any(|row| row.representation == Representation::Given);
+    let baselines = Representation::BASELINES.into_iter().chain(given.then_some(Representation::Given));
     let mut contrasts: Vec<_> = rows
         .iter()
         .filter(counts)
         .map(|row| Contrast {
             row,
-            against: Representation::BASELINES.map(|baseline| against(row, baseline, comparisons)).to_vec(),
+            against: baselines.clone().map(|baseline| against(row, baseline, comparisons)).collect(),
             corrected_p: None,
             pairs: pairs(row, comparisons),
         })

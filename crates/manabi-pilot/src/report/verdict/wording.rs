@@ -131,8 +131,9 @@ fn saving(report: &Report, focus: &Contrast<'_>, findings: &Findings) -> String 
             budget(focus.row)
         );
     }
-    for (baseline, name) in [(Representation::Raw, "raw features"), (Representation::Random, "a random encoder")] {
+    for baseline in [Representation::Raw, Representation::Random, Representation::Given] {
         if to(baseline) == Outcome::Worse {
+            let name = article(baseline);
             return format!("{ask} None of its own: {name} without any pre-training save more.");
         }
     }
@@ -192,6 +193,7 @@ fn article(baseline: Representation) -> String {
     match baseline {
         Representation::Raw => "raw features",
         Representation::Random => "a random encoder",
+        Representation::Given => "the encoder as it was given",
         _ => "supervised training",
     }
     .into()

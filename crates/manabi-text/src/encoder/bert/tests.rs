@@ -1,0 +1,1 @@
+//! Against transformers' own models.
