@@ -91,9 +91,8 @@ mod tests {
 
     #[test]
     fn texts_lie_one_after_the_other() {
-        let view = |ids: &[u32]| {
-            Sample::Tokens(Tokens { ids: ids.to_vec(), begins: vec![true; ids.len()], dropout: Some(3) })
-        };
+        let view =
+            |ids: &[u32]| Sample::Tokens(Tokens { ids: ids.to_vec(), begins: vec![true; ids.len()], dropout: Some(3) });
         let of = |views: &[Sample]| TextBatch::of(views, &Arc::default(), &Device::Cpu);
         let batch = of(&[view(&[5, 6, 7]), view(&[8])]).unwrap();
         assert_eq!((batch.ids.as_slice(), batch.lengths.as_slice()), (&[5, 6, 7, 8][..], &[3, 1][..]));

@@ -158,9 +158,7 @@ impl Modality for TextModality {
         let tokens = match view {
             ViewKind::Eval => self.tokens(text)?,
             ViewKind::Weak => self.tokens(self.stretch(text, rng))?,
-            ViewKind::Supervised => {
-                Tokens { dropout: Some(rng.bits()), ..self.tokens(self.stretch(text, rng))? }
-            }
+            ViewKind::Supervised => Tokens { dropout: Some(rng.bits()), ..self.tokens(self.stretch(text, rng))? },
             ViewKind::Strong(_) => self.strong(text, rng)?,
             ViewKind::Local => {
                 let tokens = self.tokens(self.stretch(text, rng))?;

@@ -80,7 +80,9 @@ impl TfIdf {
     /// If there are no terms at all.
     pub fn row(&self, text: &str) -> Result<Vec<f32>> {
         if self.is_empty() {
-            return Err(Error::data("no word stands in two of the training texts: there is nothing for tf-idf to count"));
+            return Err(Error::data(
+                "no word stands in two of the training texts: there is nothing for tf-idf to count",
+            ));
         }
         let mut row = vec![0.0f32; self.idf.len()];
         terms(text, |term| {

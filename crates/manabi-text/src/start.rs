@@ -58,7 +58,8 @@ fn spread(rows: &[usize], limit: usize) -> impl Iterator<Item = usize> + '_ {
 /// # Errors
 /// If there is no text to fit to, or what was pre-trained does not fit together.
 pub fn fit(config: &TextConfig, source: &dyn Source<Sample>, train: &[usize]) -> Result<Fitted> {
-    let texts = |limit: usize| spread(train, limit).filter_map(|row| Some(source.load(row).ok()?.text().ok()?.text.clone()));
+    let texts =
+        |limit: usize| spread(train, limit).filter_map(|row| Some(source.load(row).ok()?.text().ok()?.text.clone()));
     let layout = match (&config.layout, &config.init_from) {
         (_, Some(folder)) => Some(hub::read(folder)?),
         (Some(layout), None) => Some(*layout),

@@ -9,6 +9,7 @@
 //! | [`anomaly`] | scores of what is unlike the normal rows, and what they are worth |
 //! | [`regression`] | the probe for a number instead of a class |
 //! | [`metrics`], [`statistics`], [`units`], [`sign_flip`] | how good, and how sure: scores, intervals, paired tests |
+//! | [`retrieval`], [`rank`], [`agreement`] | relevant rows first, numbers in one order, clusters against classes |
 //! | [`split`] | which rows may be used for what, without leaks |
 //! | [`unsupervised`] | what can be known without a label |
 //! | [`neighbors`], [`projection`] | what lies next to what: retrieval, near-duplicates, a map |
@@ -17,6 +18,7 @@
 //! Products run in blocks through candle's CPU matrix product and rayon; sums are taken in a fixed order, so that
 //! results are the same bits for the same seed.
 
+pub mod agreement;
 pub mod anomaly;
 pub mod axes;
 pub mod classifier;
@@ -30,8 +32,10 @@ mod matrix;
 pub mod metrics;
 pub mod neighbors;
 pub mod projection;
+pub mod rank;
 pub mod recipe;
 pub mod regression;
+pub mod retrieval;
 pub mod scale;
 pub mod sign_flip;
 pub mod split;

@@ -122,3 +122,37 @@ fn empty_sequences_and_those_of_one_position_are_as_if_alone() {
     let grads = y.sum_all().unwrap().backward().unwrap();
     assert!(flat(grads.get(&x).unwrap()).iter().all(|v| v.is_finite()));
 }
+
+/// What each position sees of itself and those before it, computed alone.
+fn causal_by_hand(x: &Tensor, heads: usize, lengths: &[usize]) -> Tensor {
+    let mut parts = Vec::new();
+    let mut first = 0;
+    for length in lengths {
+        for end in 1..=*length {
+            let own = x.narrow(0, first, end).unwrap().unsqueeze(0).unwrap();
+            let y = plain(&own, heads, None).unwrap().squeeze(0).unwrap();
+            parts.push(y.narrow(0, end - 1, 1).unwrap());
+        }
+        first += length;
+    }
+    Tensor::cat(&parts, 0).unwrap()
+}
+
+#[test]
+fn causal_attention_sees_nothing_behind_a_position_and_has_its_gradient() {
+    // Longer than a block of queries and of keys, and shorter.
+    for lengths in [vec![5, 1, 3], vec![150], vec![97, 129]] {
+        let x = var(&[lengths.iter().sum(), 12], 3);
+        let y = attention_packed_causal(&x, 2, &lengths).unwrap();
+        let expected = causal_by_hand(&x, 2, &lengths);
+        close("value", &y, &expected, 1e-5);
+        let weights = var(y.dims(), 4).as_tensor().detach();
+        let grad = |y: &Tensor| {
+            let grads = (y * &weights).unwrap().sum_all().unwrap().backward().unwrap();
+            grads.get(&x).unwrap().clone()
+        };
+        close("gradient", &grad(&y), &grad(&expected), 1e-4);
+    }
+    let message = attention_packed_causal(&var(&[7, 6], 1), 1, &[3, 5]).unwrap_err().to_string();
+    assert!(message.contains('8') && message.contains('7'), "{message}");
+}

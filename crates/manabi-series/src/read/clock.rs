@@ -169,7 +169,10 @@ mod tests {
     fn a_columns_name_tells_its_unit() {
         let names = ["time_s", "Time [ms]", "t (us)", "seconds", "elapsed_min", "Time"];
         assert_eq!(names.map(named_unit), [Some(1.0), Some(1e-3), Some(1e-6), Some(1.0), Some(60.0), None]);
-        assert_eq!(["s", "speed_s", "pressure [h]", "", "hour"].map(named_unit), [None, None, None, None, Some(3_600.0)]);
+        assert_eq!(
+            ["s", "speed_s", "pressure [h]", "", "hour"].map(named_unit),
+            [None, None, None, None, Some(3_600.0)]
+        );
     }
 
     #[test]

@@ -6,8 +6,7 @@ use crate::sample::Tokens;
 
 /// Leaves out each word (with all of its pieces) with probability `share`; marks stay, and at least one word.
 pub fn delete(tokens: &Tokens, is_mark: impl Fn(u32) -> bool, share: f32, rng: &mut Rng) -> Tokens {
-    let words: Vec<usize> =
-        (0..tokens.ids.len()).filter(|i| tokens.begins[*i] && !is_mark(tokens.ids[*i])).collect();
+    let words: Vec<usize> = (0..tokens.ids.len()).filter(|i| tokens.begins[*i] && !is_mark(tokens.ids[*i])).collect();
     if words.is_empty() {
         return tokens.clone();
     }

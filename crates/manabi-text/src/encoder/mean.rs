@@ -59,7 +59,10 @@ impl StaticEmbedding {
     pub fn new(params: &Params, config: StaticConfig, start: &[f32]) -> Result<Self> {
         if config.tokens == 0 || config.dim == 0 || start.len() != config.tokens {
             let (tokens, dim) = (config.tokens, config.dim);
-            return Err(Error::config(format!("a table of {tokens} tokens and {dim} columns, {} weights", start.len())));
+            return Err(Error::config(format!(
+                "a table of {tokens} tokens and {dim} columns, {} weights",
+                start.len()
+            )));
         }
         // word2vec's start, ± 1 / 2D.
         let init = Init::Uniform(0.5 / config.dim as f32);

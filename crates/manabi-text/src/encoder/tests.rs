@@ -44,7 +44,8 @@ fn every_parameter_of_every_encoder_gets_a_gradient() {
 #[test]
 fn larger_encoders_cost_more() {
     let cost = |name| Shape::named(name, 8_192, 128).unwrap().cost(50);
-    let costs: Vec<f64> = ["static", "bert-mini", "bert-small", "bert-medium", "bert-base"].into_iter().map(cost).collect();
+    let costs: Vec<f64> =
+        ["static", "bert-mini", "bert-small", "bert-medium", "bert-base"].into_iter().map(cost).collect();
     assert!(costs.windows(2).all(|w| w[0] < w[1]), "{costs:?}");
     assert!(Shape::named("pretrained", 10, 10).is_none() && NAMES.contains(&"pretrained"));
 }

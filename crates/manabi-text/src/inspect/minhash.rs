@@ -4,7 +4,7 @@
 //! order of all shingles two sets have the same first one with probability `J = |A ∩ B| / |A ∪ B|`, so the share of 64
 //! orders that agree estimates `J`, with a standard error of at most 0.0625.
 //!
-//! Shapes: text → `[u32; 64]`. Cost: 64 multiplications a shingle.
+//! Shapes: text → `[u32; 64]`. Cost: 128 multiplications a shingle.
 
 /// Orders that are compared.
 pub(super) const ORDERS: usize = 64;

@@ -104,10 +104,8 @@ impl Method<TextBatch> for Declutr {
         let (h0, h1) = (super::pooled(&parts, anchor)?, encoder.features(positive, Mode::Train)?);
         let found = info_nce(&super::unit_rows(&h0)?, &super::unit_rows(&h1)?, 1.0 / self.config.temperature)?;
         let value = (&found + named.affine(self.config.mlm, 0.0)?)?;
-        let metrics = vec![
-            ("contrast", f64::from(found.to_scalar::<f32>()?)),
-            ("mlm", f64::from(named.to_scalar::<f32>()?)),
-        ];
+        let metrics =
+            vec![("contrast", f64::from(found.to_scalar::<f32>()?)), ("mlm", f64::from(named.to_scalar::<f32>()?))];
         Ok(Loss { value, features: h0.detach(), second: Some(h1.detach()), metrics })
     }
 }

@@ -22,7 +22,13 @@ impl TokenHead {
         let (vocabulary, width) = table;
         let init = Init::TruncatedNormal(0.02);
         Ok(Self {
-            transform: Linear::with_init(&params.pp("transform.dense"), inputs, width, init, Some(Init::Constant(0.0)))?,
+            transform: Linear::with_init(
+                &params.pp("transform.dense"),
+                inputs,
+                width,
+                init,
+                Some(Init::Constant(0.0)),
+            )?,
             norm: LayerNorm::new(&params.pp("transform.LayerNorm"), width)?,
             bias: params.get("bias", vocabulary, Init::Constant(0.0), Role::NoDecay)?,
         })

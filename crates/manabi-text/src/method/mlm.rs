@@ -41,7 +41,10 @@ impl Config {
     /// Says what cannot work.
     pub fn validate(&self) -> Result<()> {
         if !(self.ratio > 0.0 && self.ratio < 1.0) {
-            return Err(Error::config(format!("the share of hidden tokens must be between 0 and 1, not {}", self.ratio)));
+            return Err(Error::config(format!(
+                "the share of hidden tokens must be between 0 and 1, not {}",
+                self.ratio
+            )));
         }
         Ok(())
     }

@@ -43,7 +43,11 @@ fn table<T: serde::Serialize>(config: &T) -> toml::Table {
 }
 
 /// The encoder's tokens, or what to do where they see too much or too little.
-fn packed<'a>(method: &str, encoder: &'a dyn Encoder<TextBatch>, sees: Sees) -> Result<&'a dyn PackedEncoder<TextBatch>> {
+fn packed<'a>(
+    method: &str,
+    encoder: &'a dyn Encoder<TextBatch>,
+    sees: Sees,
+) -> Result<&'a dyn PackedEncoder<TextBatch>> {
     let choose = match sees {
         Sees::Nothing => "static",
         Sees::Before => "causal-mini",

@@ -71,8 +71,7 @@ pub fn entry() -> MethodEntry<TextBatch> {
         summary: "a word's vector tells its neighbours from random words (static embeddings)",
         build: |context| Ok(Box::new(SkipGram::new(context)?)),
         defaults: |facts| {
-            let optimizer =
-                OptimizerConfig::Adamw { lr: 1e-2, beta1: 0.9, beta2: 0.98, eps: 1e-8, weight_decay: 0.0 };
+            let optimizer = OptimizerConfig::Adamw { lr: 1e-2, beta1: 0.9, beta2: 0.98, eps: 1e-8, weight_decay: 0.0 };
             TrainDefaults { optimizer, batch: 256.min(facts.samples), warmup: 0.02, clip: 0.0 }
         },
         settings: |facts| super::table(&Config::for_dataset(facts)),
@@ -203,7 +202,10 @@ impl Method<TextBatch> for SkipGram {
         // Beyond 2²⁴ a float no longer counts by one, and the share is known well enough.
         let counts = self.counts.iter().map(|c| *c as f32).collect::<Vec<_>>();
         let length = counts.len();
-        Tensor::from_vec(counts, length, &candle_core::Device::Cpu).map(|t| ("counts".to_string(), t)).into_iter().collect()
+        Tensor::from_vec(counts, length, &candle_core::Device::Cpu)
+            .map(|t| ("counts".to_string(), t))
+            .into_iter()
+            .collect()
     }
 
     fn load_state(&mut self, state: &BTreeMap<String, Tensor>) -> Result<()> {

@@ -129,9 +129,11 @@ fn the_loss_of_every_method_falls() {
 
 #[test]
 fn an_encoder_that_sees_too_much_or_too_little_is_refused_with_one_that_does_not() {
-    for (name, encoder, choose) in
-        [("mlm", "static", "bert-mini"), ("causal-lm", "bert-mini", "causal-mini"), ("skip-gram", "bert-mini", "static")]
-    {
+    for (name, encoder, choose) in [
+        ("mlm", "static", "bert-mini"),
+        ("causal-lm", "bert-mini", "causal-mini"),
+        ("skip-gram", "bert-mini", "static"),
+    ] {
         let message = build(name, encoder).err().unwrap().to_string();
         assert!(message.contains(&format!("--encoder {choose}")), "{message}");
     }

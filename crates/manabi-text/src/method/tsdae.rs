@@ -14,7 +14,7 @@
 
 use manabi_core::{
     Error, Result,
-    encoder::{Encoder, Mode, PackedEncoder, Sees},
+    encoder::{Encoder, Mode, Sees},
     loss::cross_entropy,
     method::{BuildContext, DatasetFacts, Family, Loss, Method, MethodEntry, Step, ViewPlan},
     modality::ViewKind,
@@ -90,7 +90,8 @@ impl Tsdae {
         let packed = super::packed("tsdae", context.encoder, Sees::All)?;
         let (table, dim) = (packed.table().dims2()?, packed.part_dim());
         let heads = (1..=dim / 32).rev().find(|h| dim.is_multiple_of(*h)).unwrap_or(1);
-        let places = context.student.named().into_iter().find(|(name, ..)| name.ends_with("position_embeddings.weight"));
+        let places =
+            context.student.named().into_iter().find(|(name, ..)| name.ends_with("position_embeddings.weight"));
         let most = places.and_then(|(_, var, _)| var.dim(0).ok()).unwrap_or(512);
         let scratch = BertConfig::scratch(table.0, most, config.layers, dim, heads);
         let decoder = BertConfig { causal: true, dropout: 0.0, ..scratch };

@@ -9,7 +9,7 @@ use manabi_core::{
 use super::*;
 use crate::synthetic::{Settings, dataset};
 
-fn fitted(config: &TextConfig) -> (impl Source<Sample>, TextModality) {
+fn fitted(config: &TextConfig) -> (impl Source<Sample> + use<>, TextModality) {
     let source = dataset(&Settings { texts: 300, ..Settings::default() }).unwrap();
     let rows: Vec<usize> = (0..200).collect();
     let modality = TextModality::fit(config, &source, &rows).unwrap();
@@ -25,7 +25,8 @@ fn view(modality: &TextModality, source: &impl Source<Sample>, row: usize, kind:
 fn views_differ_by_dropout_or_words_and_evaluation_sees_the_text() {
     for (encoder, words_differ) in [("static", true), ("bert-mini", false)] {
         let (source, modality) = fitted(&TextConfig { encoder: encoder.into(), ..TextConfig::default() });
-        let (a, b) = (view(&modality, &source, 3, ViewKind::Strong(0), 1), view(&modality, &source, 3, ViewKind::Strong(1), 2));
+        let (a, b) =
+            (view(&modality, &source, 3, ViewKind::Strong(0), 1), view(&modality, &source, 3, ViewKind::Strong(1), 2));
         assert_ne!(a.dropout, b.dropout);
         assert_eq!(a.ids != b.ids, words_differ, "{encoder}");
         let eval = view(&modality, &source, 3, ViewKind::Eval, 1);

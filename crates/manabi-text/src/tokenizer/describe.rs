@@ -41,7 +41,8 @@ impl Description {
         let encoded = tokenizer.encode_fast("", true).map_err(|e| format!("cannot mark a text: {e}"))?;
         let frame = encoded.get_ids();
         let (before, after) = frame.split_at(frame.len().div_ceil(2));
-        let mut all: Vec<u32> = tokenizer.get_added_tokens_decoder().into_iter().filter(|t| t.1.special).map(|t| t.0).collect();
+        let mut all: Vec<u32> =
+            tokenizer.get_added_tokens_decoder().into_iter().filter(|t| t.1.special).map(|t| t.0).collect();
         all.extend(frame);
         all.sort_unstable();
         all.dedup();

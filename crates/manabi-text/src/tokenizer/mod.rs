@@ -14,7 +14,6 @@ use manabi_core::{Error, Result};
 
 pub use config::{Kind, TokenizerConfig};
 pub use describe::Marks;
-pub(crate) use words::split_plain;
 
 use crate::sample::Tokens;
 use describe::Description;
@@ -79,7 +78,8 @@ impl Tokenizer {
 
     /// The content of its `tokenizer.json`.
     pub fn to_json(&self) -> Result<Vec<u8>> {
-        let text = self.inner.to_string(false).map_err(|e| Error::data(format!("the tokeniser cannot be written: {e}")))?;
+        let text =
+            self.inner.to_string(false).map_err(|e| Error::data(format!("the tokeniser cannot be written: {e}")))?;
         Ok(text.into_bytes())
     }
 

@@ -27,7 +27,7 @@ pub(super) struct WordCache {
 
 /// Calls `word` with each word of a text of ASCII: runs of what is neither space nor punctuation, and each mark of
 /// punctuation alone; control characters are left out.
-pub(crate) fn split_plain<'a>(text: &'a str, mut word: impl FnMut(&'a str)) {
+pub(super) fn split_plain<'a>(text: &'a str, mut word: impl FnMut(&'a str)) {
     let bytes = text.as_bytes();
     let mut start = None;
     for (at, byte) in bytes.iter().enumerate() {

@@ -87,6 +87,12 @@ pub struct MethodArgs {
     /// The encoder; `manabi methods` lists them.
     #[arg(long, value_name = "NAME")]
     pub encoder: Option<String>,
+    /// Start from a pre-trained encoder: a folder with config.json, model.safetensors and tokenizer.json (text).
+    #[arg(long, value_name = "DIR")]
+    pub init_from: Option<PathBuf>,
+    /// Put marks in the place of e-mail addresses, phone and card numbers before anything sees them (text).
+    #[arg(long)]
+    pub redact: bool,
     /// The seed of everything random.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -150,6 +156,12 @@ pub struct InspectArgs {
     /// The data.
     #[command(flatten)]
     pub data: DataArgs,
+    /// Put marks in the place of e-mail addresses, phone and card numbers before anything is counted (text).
+    #[arg(long)]
+    pub redact: bool,
+    /// A setting of the data: `data.rate=8000`. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
 }
 
 /// Arguments of `pretrain`.

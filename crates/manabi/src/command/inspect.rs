@@ -5,7 +5,10 @@ use manabi_core::modality::Modality;
 use manabi_pilot::study::Parts;
 
 use super::{Global, data::table, resolve};
-use crate::cli::InspectArgs;
+use crate::cli::{
+    InspectArgs,
+    settings::{self, Settings},
+};
 
 /// Classes and skipped files that are listed.
 const LISTED: usize = 12;
@@ -13,7 +16,13 @@ const LISTED: usize = 12;
 /// Runs the verb.
 pub fn run<M: Modality>(args: &InspectArgs, global: Global) -> Result<()> {
     let spec = resolve::spec(&args.data)?;
-    let source = M::open(&spec, &M::Config::default())?;
+    let mut asked = Settings::default();
+    args.set.iter().try_for_each(|assignment| asked.set(assignment))?;
+    if args.redact {
+        asked.data.insert("redact".into(), true.into());
+    }
+    let config = settings::resolve("the data (--set data.…)", &M::Config::default(), &asked.data)?;
+    let source = M::open(&spec, &config)?;
     let parts = Parts::of(source.records(), 0)?;
     let facts = M::describe(source.as_ref())?;
     let mut counts = vec![0usize; source.classes().len()];

@@ -43,6 +43,13 @@ impl RunConfig {
         if let Some(encoder) = &args.encoder {
             over.data.insert("encoder".into(), encoder.clone().into());
         }
+        if let Some(folder) = &args.init_from {
+            anyhow::ensure!(folder.is_dir(), "--init-from {}: there is no such folder", folder.display());
+            over.data.insert("init_from".into(), folder.display().to_string().into());
+        }
+        if args.redact {
+            over.data.insert("redact".into(), true.into());
+        }
         if let Some(seed) = args.seed {
             over.train.insert("seed".into(), i64::try_from(seed).context("--seed is too large")?.into());
         }

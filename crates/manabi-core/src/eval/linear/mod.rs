@@ -55,7 +55,13 @@ pub struct ProbeOptions {
 impl Default for ProbeOptions {
     fn default() -> Self {
         let solver = Lbfgs { max_iterations: 300, gradient_tolerance: 1e-5, value_tolerance: 1e-7, ..Lbfgs::default() };
-        Self { strengths: vec![10.0, 3.0, 1.0, 0.3, 0.1, 3e-2, 1e-2, 1e-3, 1e-4], balanced: false, solver, seed: 0, scaling: Scaling::Columns }
+        Self {
+            strengths: vec![10.0, 3.0, 1.0, 0.3, 0.1, 3e-2, 1e-2, 1e-3, 1e-4],
+            balanced: false,
+            solver,
+            seed: 0,
+            scaling: Scaling::Columns,
+        }
     }
 }
 

@@ -95,7 +95,10 @@ impl BertConfig {
             return fail(format!("a width of {hidden} cannot be split into {heads} attention heads"));
         }
         if !(self.eps > 0.0 && (0.0..1.0).contains(&self.dropout)) {
-            return fail(format!("eps = {} must be above 0 and dropout = {} from 0 to below 1", self.eps, self.dropout));
+            return fail(format!(
+                "eps = {} must be above 0 and dropout = {} from 0 to below 1",
+                self.eps, self.dropout
+            ));
         }
         if (self.family == Family::Mpnet) != (self.buckets > 0) {
             return fail(format!("{} buckets of distances; MPNet has some, others have none", self.buckets));

@@ -54,7 +54,9 @@ fn parse(file: &Value) -> std::result::Result<BertConfig, String> {
         Some("mpnet") => Family::Mpnet,
         other => {
             let found = other.map_or("no model_type".into(), |word| format!("model_type \"{word}\""));
-            return Err(format!("{found}; encoders with model_type bert (MiniLM among them), distilbert or mpnet are read"));
+            return Err(format!(
+                "{found}; encoders with model_type bert (MiniLM among them), distilbert or mpnet are read"
+            ));
         }
     };
     let number = |names: &[&str]| {
@@ -114,7 +116,8 @@ pub fn max_tokens(folder: &Path) -> Option<usize> {
 
 /// The fields of `config.json` that `transformers` reads.
 pub fn fields(config: &BertConfig, pad: u32) -> Map<String, Value> {
-    let BertConfig { tokens, hidden, layers, heads, intermediate, positions, types, eps, dropout, buckets, .. } = *config;
+    let BertConfig { tokens, hidden, layers, heads, intermediate, positions, types, eps, dropout, buckets, .. } =
+        *config;
     let dropout = f64::from((f64::from(dropout) * 1e6).round() as i32) / 1e6;
     let fields = match config.family {
         Family::Bert => json!({
@@ -151,13 +154,8 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         for (family, types, buckets) in [(Family::Bert, 2, 0), (Family::Distilbert, 0, 0), (Family::Mpnet, 0, 32)] {
-            let config = BertConfig {
-                family,
-                types,
-                buckets,
-                pooling: Pooling::Mean,
-                ..BertConfig::scratch(100, 64, 2, 32, 4)
-            };
+            let config =
+                BertConfig { family, types, buckets, pooling: Pooling::Mean, ..BertConfig::scratch(100, 64, 2, 32, 4) };
             let fields = Value::Object(fields(&config, 0));
             assert_eq!(parse(&fields).unwrap(), config);
         }

@@ -5,7 +5,11 @@ use manabi_core::{
     Result,
     nn::{Init, Params, Precision, Role},
 };
-use manabi_kernels::{activation::gelu, attention::{attention_packed, attention_packed_causal}, linear::linear_with};
+use manabi_kernels::{
+    activation::gelu,
+    attention::{attention_packed, attention_packed_causal},
+    linear::linear_with,
+};
 
 use super::{BertConfig, Family, Norm, STD, dropout::Dropout, relative::RelativeBias};
 use crate::batch::TextBatch;

@@ -92,7 +92,8 @@ impl Bert {
             return Err(Error::config(format!("a table of words {:?} instead of ({rows}, {width})", words.dims())));
         }
         let p = params.pp("embeddings");
-        let table = |name: &str, rows: usize| p.get(&format!("{name}.weight"), (rows, config.hidden), STD, Role::Weight);
+        let table =
+            |name: &str, rows: usize| p.get(&format!("{name}.weight"), (rows, config.hidden), STD, Role::Weight);
         Ok(Self {
             words,
             places: table("position_embeddings", config.positions)?,

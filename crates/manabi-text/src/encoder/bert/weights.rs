@@ -88,7 +88,9 @@ mod tests {
     #[test]
     fn prefixes_and_old_names_are_understood_and_what_is_beside_is_left() {
         let (config, tensors) = small();
-        let old = |name: &str| name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta");
+        let old = |name: &str| {
+            name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
+        };
         let mut found: Vec<(String, Tensor)> =
             tensors.iter().map(|(name, t)| (format!("bert.{}", old(name)), t.clone())).collect();
         found.push(("cls.predictions.bias".into(), Tensor::zeros(20, DType::F32, &Device::Cpu).unwrap()));

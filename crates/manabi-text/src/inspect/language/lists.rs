@@ -44,7 +44,7 @@ pub(super) const KNOWN: [Known; 17] = [
         "en",
         "the of and to in a is that for it was on as with be by at this are from have or had not but which his they \
          you an were her she there been their has would what will if can all he we i my your me so out up about some when who more no do than then them only very just how any \
-         our into could other these does don like much get too off",
+         our into could other these does don s t like much get too off",
         "_th the he_ nd_ ed_ _of of_ _to ing ng_ _an ion _wh hat ly_ ght _be ere ver _ha you oul ith ess our out ome tio ear rom igh ay_ all ver tho ick ove ies ous",
         "",
     ),
