@@ -47,6 +47,30 @@ pub fn spearman_interval(
     bootstrap.statistic(1, units, rho).map(Some)
 }
 
+/// How much closer the order of `better` is to that of `truth` than the order of `other` is: the difference of both rhos,
+/// with its interval over the same pairs; `None` where one of the three does not vary.
+pub fn spearman_difference(
+    better: &[f64],
+    other: &[f64],
+    truth: &[f64],
+    units: &Units,
+    bootstrap: &Bootstrap,
+) -> Result<Option<Interval>> {
+    if spearman(better, truth)?.is_none() || spearman(other, truth)?.is_none() {
+        return Ok(None);
+    }
+    if units.row_count() != truth.len() {
+        return Err(Error::data(format!("units of {} rows for {} pairs", units.row_count(), truth.len())));
+    }
+    let (better, other, truth) = (Levels::new(better), Levels::new(other), Levels::new(truth));
+    let rho = |of: &Levels, rows: &[u32], truth: &[f64]| correlation(&of.ranks(rows), truth).unwrap_or(0.0);
+    let difference = |_, rows: &[u32]| {
+        let truth = truth.ranks(rows);
+        rho(&better, rows, &truth) - rho(&other, rows, &truth)
+    };
+    bootstrap.statistic(1, units, difference).map(Some)
+}
+
 /// Where each number stands among the different ones.
 struct Levels {
     level: Vec<u32>,
@@ -149,6 +173,21 @@ mod tests {
             assert!((found.mean - 0.8527978982262051).abs() < 1e-12);
             assert!((found.low - low).abs() < 4e-3 && (found.high - high).abs() < 4e-3, "{method:?} {found:?}");
         }
+    }
+
+    #[test]
+    fn the_better_order_is_ahead_by_the_difference_of_both_and_an_equal_one_by_nothing() {
+        let (x, y) = wave();
+        let (units, bootstrap) = (Units::rows(60).unwrap(), Bootstrap::default());
+        let shuffled: Vec<f64> = (0..60).map(|i| x[(i * 7) % 60]).collect();
+        let of = |a: &[f64], b: &[f64]| spearman_difference(a, b, &y, &units, &bootstrap).unwrap();
+        let ahead = of(&x, &shuffled).unwrap();
+        let rho = |a: &[f64]| spearman(a, &y).unwrap().unwrap();
+        assert!((ahead.mean - (rho(&x) - rho(&shuffled))).abs() < 1e-12 && ahead.low > 0.0, "{ahead:?}");
+        let same = of(&x, &x.iter().map(|x| x.exp()).collect::<Vec<_>>()).unwrap();
+        assert_eq!(same, Interval { mean: 0.0, low: 0.0, high: 0.0 });
+        assert_eq!(of(&x, &[1.0; 60]), None);
+        assert!(spearman_difference(&x, &x, &y, &Units::rows(59).unwrap(), &bootstrap).is_err());
     }
 
     #[test]

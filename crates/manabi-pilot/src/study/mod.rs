@@ -15,6 +15,7 @@ mod host;
 mod label_free;
 mod labelled;
 mod map;
+mod pairs;
 mod parts;
 mod plan;
 mod pretrain;
@@ -34,6 +35,7 @@ pub use anomaly::{
 pub use config::StudyConfig;
 pub use host::{page_faults, peak_memory};
 pub use labelled::Labelled;
+pub use pairs::{PairsContrast, PairsReport, PairsRow, Search, pairs};
 pub use parts::Parts;
 pub use regression::{RegressionContrast, RegressionReport, RegressionRow, regression};
 pub use run::{Start, evaluate, pilot};

@@ -7,7 +7,7 @@ use manabi_core::{
     Error, Result,
     data::Source,
     encoder::Encoder,
-    eval::{Features, linear::Scaling, metrics::Metric, statistics::Bootstrap},
+    eval::{self, Features, linear::Scaling, metrics::Metric, statistics::Bootstrap},
     modality::Modality,
     nn::Precision,
     train::{Observer, Signals},
@@ -263,13 +263,24 @@ impl<M: Modality> Study<M> {
         if some.len() < 3 {
             return Ok(());
         }
+        let classes: Option<Vec<u32>> = some.iter().map(|&row| source.records()[row].label).collect();
+        let mut scored = Vec::new();
+        let mut score = |x: &Features, representation, name: &str| {
+            if let Some(classes) = &classes {
+                scored.extend(label_free::against_classes(x, classes, representation, name)?);
+            }
+            Ok::<(), Error>(())
+        };
+        score(&eval::raw(&self.modality, source, &some)?, Representation::Raw, "raw")?;
         for (encoder, representation, name) in
             [(random, Representation::Random, "random"), (trained, Representation::SslLinear, name)]
         {
             let x = encoders::embed(&self.modality, source, encoder, &some)?;
             let figures = label_free::figures(&self.modality, source, encoder, &some, &x, representation, name)?;
             self.report.label_free.extend(figures);
+            score(&x, representation, name)?;
         }
+        self.report.label_free.append(&mut scored);
         Ok(())
     }
 

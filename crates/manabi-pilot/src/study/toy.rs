@@ -42,6 +42,11 @@ pub fn record(row: usize) -> Record {
     Record { id: format!("row {row}"), label: None, group: None, split: None, target: None }
 }
 
+/// How much a point and its partner are alike, 0 to 5.
+pub fn alike(point: &[f32]) -> f64 {
+    f64::from((point[0].abs() * 997.0).floor() % 6.0)
+}
+
 /// The modality.
 #[derive(Clone)]
 pub struct Toy;
@@ -130,6 +135,12 @@ impl Modality for Toy {
     }
     fn raw_features(&self, sample: &Vec<f32>) -> Result<Vec<f32>> {
         Ok(sample.clone())
+    }
+    /// The first half is the sample's, the closer the more [`alike`] both are; the second is another.
+    fn partner(&self, sample: &Vec<f32>) -> Option<Vec<f32>> {
+        let noise = |i: usize| (sample[i] * 91.7 + i as f32).sin();
+        let off = 0.3 * (5.0 - alike(sample)) as f32;
+        Some((0..WIDTH).map(|i| if i < WIDTH / 2 { sample[i] + off * noise(i) } else { noise(i) }).collect())
     }
     fn preview(&self, sample: &Vec<f32>) -> Result<Preview> {
         Ok(Preview::Text(format!("{sample:?}")))

@@ -1,5 +1,5 @@
 //! `manabi evaluate`: a pre-trained encoder beside the baselines, at several label budgets; [`super::regression`] does it
-//! where labels are numbers.
+//! where labels are numbers, [`super::pairs`] where these numbers say how much two samples are alike.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use manabi_pilot::{
     study::{self, Start, StudyConfig},
 };
 
-use super::{Global, data::table, regression, resolve, trained::Trained};
+use super::{Global, data::table, pairs, regression, resolve, trained::Trained};
 use crate::cli::EvaluateArgs;
 
 /// Time for the rows that train networks, where `--budget` does not say otherwise.
@@ -37,7 +37,11 @@ pub fn run<M: Modality>(args: &EvaluateArgs, global: Global) -> Result<()> {
     let start =
         Start::<M> { settings: trained.settings.clone(), source: source.as_ref(), config, signals: None, encoder };
     if !labelled {
-        return regression::run(&start, &trained.weights, args, global);
+        return if paired::<M>(&trained.settings, source.as_ref()) {
+            pairs::run(&start, &trained.weights, args, global)
+        } else {
+            regression::run(&start, &trained.weights, args, global)
+        };
     }
     let report = study::evaluate(&start, &trained.weights, &mut |line| global.say(line))?;
     let path = report::write_evaluation(&report, &args.run)?;
@@ -53,6 +57,13 @@ pub fn run<M: Modality>(args: &EvaluateArgs, global: Global) -> Result<()> {
 /// True if rows have numbers to be predicted.
 fn numbers<S>(source: &dyn Source<S>) -> bool {
     source.records().iter().any(|r| r.target.is_some())
+}
+
+/// True if a number says how much two samples of a row are alike.
+fn paired<M: Modality>(settings: &M::Config, source: &dyn Source<M::Sample>) -> bool {
+    let Some(row) = source.records().iter().position(|r| r.target.is_some()) else { return false };
+    let modality = M::fit(settings, source, &[row]);
+    modality.is_ok_and(|m| source.load(row).is_ok_and(|sample| m.partner(&sample).is_some()))
 }
 
 /// The rows as a table.

@@ -7,6 +7,7 @@ pub mod evaluate;
 pub mod finetune;
 pub mod inspect;
 pub mod methods;
+pub mod pairs;
 pub mod pilot;
 pub mod predict;
 pub mod pretrain;
