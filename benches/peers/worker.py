@@ -18,6 +18,7 @@ MODULES = {
     "loss": "losses",
     "audio": "audio",
     "series": "series",
+    "text": "text",
     "augment": "augment",
     "jpeg": "loading",
 }

@@ -12,6 +12,9 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
+mod minilm;
+mod text;
+
 /// Arguments of `e2e`.
 #[derive(clap::Args)]
 pub struct Args {
@@ -36,6 +39,7 @@ pub fn run(args: &Args) -> Result<()> {
     e2e.every_verb_takes_what_the_one_before_left()?;
     e2e.bad_input_ends_in_a_sentence()?;
     e2e.every_modality_does_every_verb()?;
+    e2e.texts_start_from_a_public_encoder(&target, &args.data)?;
     for (archive, study) in REAL {
         let path = args.data.join(archive);
         if path.is_file() {
@@ -44,7 +48,7 @@ pub fn run(args: &Args) -> Result<()> {
             println!("skipped: {} is not here", path.display());
         }
     }
-    println!("{} passed, 0 failed", 5 + REAL.len());
+    println!("{} passed, 0 failed", 6 + REAL.len());
     Ok(())
 }
 
@@ -210,9 +214,9 @@ impl E2e {
         Ok(())
     }
 
-    /// Recordings and series that manabi draws itself, from the inventory to predictions.
+    /// Recordings, series and texts that manabi draws itself, from the inventory to predictions.
     fn every_modality_does_every_verb(&self) -> Result<()> {
-        for data in ["synthetic-audio", "synthetic-series"] {
+        for data in ["synthetic-audio", "synthetic-series", "synthetic-text"] {
             let run = |verb: &str, more: &[&str]| self.run(&[&[verb, data, "--quiet"], more].concat());
             let (out, classifier) = (format!("{data}-run"), format!("{data}-classifier"));
             run("inspect", &[])?;

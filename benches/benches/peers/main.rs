@@ -18,6 +18,7 @@ mod losses;
 mod peak;
 mod series;
 mod steps;
+mod text;
 
 /// One run of a case.
 type Run = Box<dyn FnMut()>;
@@ -43,8 +44,9 @@ fn main() {
     };
     let mixed = |of: fn(&str) -> Option<Run>| of(&name).map(|run| Case { run, work: Work::Mixed });
     let single = [kernels::case, losses::case, peak::case].iter().find_map(|of| of(&name));
-    let found = single
-        .or_else(|| [steps::case, audio::case, series::case, augment::case, loading::case].into_iter().find_map(mixed));
+    let found = single.or_else(|| {
+        [steps::case, audio::case, series::case, text::case, augment::case, loading::case].into_iter().find_map(mixed)
+    });
     let Some(Case { mut run, work }) = found else {
         eprintln!("peers: there is no case {name}");
         std::process::exit(2);

@@ -55,6 +55,8 @@ pub struct TextConfig {
     pub tokenizer: TokenizerConfig,
     /// A folder with a pre-trained encoder (`config.json`, `model.safetensors`, `tokenizer.json`) to start from.
     pub init_from: Option<PathBuf>,
+    /// Where the weights were read from before they were trained on, for the report's row of the encoder as it was given.
+    pub given: Option<PathBuf>,
     /// Sizes of the encoder, where they were read from a pre-trained one.
     pub layout: Option<BertConfig>,
     /// Largest number of words and pairs of words that the tf-idf baseline counts.
@@ -78,6 +80,7 @@ impl Default for TextConfig {
             delete: None,
             tokenizer: TokenizerConfig::default(),
             init_from: None,
+            given: None,
             layout: None,
             raw_features: 8192,
         }
@@ -85,6 +88,11 @@ impl Default for TextConfig {
 }
 
 impl TextConfig {
+    /// True if the encoder did not start from chance.
+    pub fn continues(&self) -> bool {
+        self.init_from.is_some() || self.given.is_some()
+    }
+
     /// An error that names the first setting that cannot be.
     pub fn validate(&self) -> Result<()> {
         let fail = |message: String| Err(Error::config(message));

@@ -129,7 +129,12 @@ impl Modality for TextModality {
 
     fn settle(config: &mut TextConfig, folder: &Path) {
         config.tokenizer.path = Some(folder.join(tokenizer::FILE));
-        config.init_from = None;
+        // Absolute, so that it is found from elsewhere, too.
+        config.given = config
+            .init_from
+            .take()
+            .map(|folder| std::path::absolute(&folder).unwrap_or(folder))
+            .or(config.given.take());
     }
 
     fn blank(&self) -> Option<Self> {
@@ -137,7 +142,7 @@ impl Modality for TextModality {
     }
 
     fn rates(&self) -> Rates {
-        match (&self.fitted.shape, self.fitted.start.is_some() && !self.blank) {
+        match (&self.fitted.shape, self.config.continues() && !self.blank) {
             (Shape::Static(_), _) => Rates::default(),
             (Shape::Bert(_), false) => Rates { pretext: 1.0, labelled: 0.1 },
             // BERT is tuned at 2e-5 to 5e-5 where others begin at a hundred times as much.

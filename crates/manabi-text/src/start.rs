@@ -90,9 +90,11 @@ pub fn fit(config: &TextConfig, source: &dyn Source<Sample>, train: &[usize]) ->
         lengths.push(tokens.ids.len());
     }
     lengths.sort_unstable();
-    let start = match &config.init_from {
-        Some(folder) => Some(weights::read(folder, &layout.unwrap_or(BertConfig::scratch(0, 0, 0, 0, 0)))?),
-        None => None,
+    let start = match (&config.init_from, &config.given, layout) {
+        (Some(folder), _, Some(layout)) => Some(weights::read(folder, &layout)?),
+        // A row of the report, no more: without the folder there is none.
+        (None, Some(folder), Some(layout)) => weights::read(folder, &layout).ok(),
+        _ => None,
     };
     Ok(Fitted {
         weights: token_weights(&counts, &tokenizer.marks().all),

@@ -30,6 +30,8 @@ pub const ALL: &[Case] = &[
     plain("step/bert-4x256-bf16", AUTOCAST),
     compiled("series/ts2vec-step", EAGER),
     compiled("audio/byol-a-step", FORMATS),
+    compiled("text/mlm-step", EAGER),
+    compiled("text/minilm-embed", EAGER),
     plain("conv/3x3-64@32", FORMATS),
     plain("conv/3x3-128@16", FORMATS),
     plain("conv/3x3-256@8", FORMATS),
@@ -86,7 +88,7 @@ impl Case {
 
     /// True for a single kernel, which the machine's peak may bind.
     pub fn is_kernel(&self) -> bool {
-        !["step/", "audio/", "series/", "augment/", "jpeg/"].iter().any(|kind| self.name.starts_with(kind))
+        !["step/", "audio/", "series/", "text/", "augment/", "jpeg/"].iter().any(|kind| self.name.starts_with(kind))
     }
 }
 
@@ -116,7 +118,7 @@ mod tests {
     fn the_peers_worker_knows_every_case() {
         let read = |file: &str| std::fs::read_to_string(super::super::environment::peers_folder().join(file)).unwrap();
         let scripts: String =
-            ["kernels.py", "losses.py", "audio.py", "series.py", "augment.py", "loading.py", "steps.py"]
+            ["kernels.py", "losses.py", "audio.py", "series.py", "text.py", "augment.py", "loading.py", "steps.py"]
                 .map(read)
                 .concat();
         for case in ALL {

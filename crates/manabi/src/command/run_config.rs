@@ -46,6 +46,7 @@ impl RunConfig {
         if let Some(folder) = &args.init_from {
             anyhow::ensure!(folder.is_dir(), "--init-from {}: there is no such folder", folder.display());
             over.data.insert("init_from".into(), folder.display().to_string().into());
+            over.data.insert("encoder".into(), "pretrained".into());
         }
         if args.redact {
             over.data.insert("redact".into(), true.into());

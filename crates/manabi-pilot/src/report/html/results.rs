@@ -174,8 +174,8 @@ fn pair(one: &Comparison) -> Pair<'_> {
 fn label_free(report: &Report) -> Markup {
     html! {
         @if !report.label_free.is_empty() {
-            h3 { "What is known without labels" }
-            (scroll("Figures that need no labels", html! {
+            h3 { "What is known without training on labels" }
+            (scroll("Figures that nothing was trained on labels for", html! {
                 table {
                     thead { tr { th scope="col" { "Figure" } th scope="col" { "Representation" } th scope="col" class="num" { "Value" } th scope="col" { "Meaning" } } }
                     tbody { @for one in &report.label_free { tr {

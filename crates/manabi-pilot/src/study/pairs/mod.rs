@@ -49,7 +49,13 @@ struct Tested {
 
 impl Tested {
     /// The row of the table of `first` and `second` members' features, and the cosines.
-    fn row(&self, representation: &str, method: &str, first: &Features, second: &Features) -> Result<(PairsRow, Vec<f64>)> {
+    fn row(
+        &self,
+        representation: &str,
+        method: &str,
+        first: &Features,
+        second: &Features,
+    ) -> Result<(PairsRow, Vec<f64>)> {
         let (a, b) = (first.l2_normalized(), second.l2_normalized());
         let dot = |row: usize| a.row(row).iter().zip(b.row(row)).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
         let cosines: Vec<f64> = (0..a.rows()).map(dot).collect();
@@ -101,7 +107,8 @@ pub fn pairs<M: Modality>(
     let random = build(blank.as_ref().unwrap_or(&modality), None, config.seed)?;
     let given = if blank.is_some() { Some(build(&modality, None, config.seed)?) } else { None };
     let trained = build(&modality, Some(weights), config.seed)?;
-    let encoders = [("random", "cosine", Some(random)), ("given", "cosine", given), (SUBJECT, &config.method, Some(trained))];
+    let encoders =
+        [("random", "cosine", Some(random)), ("given", "cosine", given), (SUBJECT, &config.method, Some(trained))];
     for (representation, method, encoder) in encoders {
         let Some(encoder) = encoder else { continue };
         say(&format!("embedding both members with the {representation} encoder"));
@@ -124,7 +131,8 @@ fn tested<M: Modality>(start: &Start<M>, parts: &Parts, partners: &Partners<M>) 
     let all = records.iter().filter_map(|r| r.target);
     let (low, high) = all.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), s| (l.min(s), h.max(s)));
     let alike_from = low + ALIKE * (high - low);
-    let relevant = scores.iter().enumerate().map(|(i, s)| if *s >= alike_from { vec![i] } else { Vec::new() }).collect();
+    let relevant =
+        scores.iter().enumerate().map(|(i, s)| if *s >= alike_from { vec![i] } else { Vec::new() }).collect();
     let units = resampled::units(rows.len(), groups_of(records, &rows).as_deref())?;
     let bootstrap = Bootstrap { seed: start.config.seed, ..Bootstrap::default() };
     Ok(Tested { rows, scores, relevant, alike_from, units, bootstrap })
@@ -186,7 +194,11 @@ fn verdict(contrasts: &[PairsContrast]) -> String {
     ];
     let said: Vec<String> =
         parts.iter().filter(|(_, list)| !list.is_empty()).map(|(what, list)| format!("{what} {list}")).collect();
-    if said.is_empty() { "Nothing could be compared: cosines do not vary.".into() } else { format!("The trained encoder {}.", said.join("; ")) }
+    if said.is_empty() {
+        "Nothing could be compared: cosines do not vary.".into()
+    } else {
+        format!("The trained encoder {}.", said.join("; "))
+    }
 }
 
 #[cfg(test)]
