@@ -117,13 +117,26 @@ fn is_table(path: &Path, head: &Head) -> bool {
     };
     // Texts, files, and the edges of a graph.
     let foreign = ["text", "sentence", "document", "path", "file", "filename", "image", "audio", "smiles"];
-    if head.rows.is_empty() || has(&foreign) || (has(&["source", "src"]) && has(&["target", "dst"])) {
+    let times = ["time", "timestamp", "date", "datetime"];
+    if head.rows.is_empty()
+        || has(&foreign)
+        || (has_prose(&head.rows) && !has(&times))
+        || (has(&["source", "src"]) && has(&["target", "dst"]))
+    {
         return false;
     }
     // A few numbers in a text are no table: one column of numbers needs some rows.
     let enough = head.rows.len() >= 2 || width >= 8;
     let entry = manabi_core::data::Entry::new("", path);
     even && enough && (wide::is_wide(&entry, head) || roles::roles(head, &SeriesConfig::default()).is_ok())
+}
+
+/// True if a column has a sentence in every second row: four words or more, as no name of a state has.
+fn has_prose(rows: &[Vec<String>]) -> bool {
+    let words = |cell: &String| cell.split_whitespace().filter(|w| w.chars().any(char::is_alphabetic)).count();
+    let width = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let sentences = |column: usize| rows.iter().filter(|r| r.get(column).is_some_and(|cell| words(cell) >= 4)).count();
+    (0..width).any(|column| 2 * sentences(column) >= rows.len())
 }
 
 #[cfg(test)]
@@ -155,11 +168,19 @@ mod tests {
     }
 
     #[test]
+    fn remarks_beside_measured_values_are_no_texts() {
+        let text = "time,a,remark\n0,1,the pump was stopped here\n1,2,the pump was started again\n";
+        assert_eq!(of(&[("x.csv", text)], "x.csv"), Some(Kind::File));
+    }
+
+    #[test]
     fn tables_of_pictures_sounds_texts_and_edges_are_others() {
         for text in [
             "path,label\na.png,1\nb.png,2\n",
             "path,label\na.wav,1\nb.wav,2\n",
             "text,label\nhello world,1\nbye,0\n",
+            "3,Fears for pension,Unions say they are disappointed\n4,The race is on,A private team sets a date\n",
+            "2012\t5.0\tA plane is taking off.\tAn air plane takes off.\n2012\t3.8\tA man plays a flute.\tA man plays.\n",
             "source,target\n1,2\n2,3\n",
             "name,kind\na,b\nc,d\n",
         ] {

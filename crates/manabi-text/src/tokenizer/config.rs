@@ -43,8 +43,8 @@ impl Default for TokenizerConfig {
 impl TokenizerConfig {
     /// An error that names the first setting that cannot be.
     pub fn validate(&self) -> Result<()> {
-        if let Some(size) = self.size.filter(|size| !(64..=1_000_000).contains(size)) {
-            return Err(Error::config(format!("tokenizer.size = {size} is not between 64 and 1000000")));
+        if let Some(size) = self.size.filter(|size| !(8..=1_000_000).contains(size)) {
+            return Err(Error::config(format!("tokenizer.size = {size} is not between 8 and 1000000")));
         }
         if self.min_count == 0 {
             return Err(Error::config("tokenizer.min_count must be at least 1, not 0"));

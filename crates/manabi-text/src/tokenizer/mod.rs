@@ -185,6 +185,17 @@ mod tests {
     }
 
     #[test]
+    fn frequent_words_are_tokens_of_their_own_and_rare_ones_are_in_pieces() {
+        for kind in [Kind::Wordpiece, Kind::Bpe, Kind::Unigram] {
+            let tokenizer = trained(kind, 400);
+            assert!(tokenizer.size() > 150, "{kind:?}: {}", tokenizer.size());
+            let pieces = |text: &str| tokenizer.ids(text).unwrap().len();
+            assert!(pieces("the dog") <= 3, "{kind:?}");
+            assert!(pieces("unbelievable believers") < 10 && pieces("qzxv") >= 3, "{kind:?}");
+        }
+    }
+
+    #[test]
     fn marks_stand_before_and_after_and_long_texts_are_cut() {
         let tokenizer = trained(Kind::Wordpiece, 300);
         let tokens = tokenizer.encode(&TEXTS[0].repeat(50), 12).unwrap();

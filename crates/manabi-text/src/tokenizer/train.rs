@@ -1,14 +1,14 @@
 //! Tokenisers trained on a corpus, as the content of their `tokenizer.json`.
 //!
-//! The library's trainers walk hash maps whose order is another one in each process. So words are counted here and handed
-//! over in order, and WordPiece's inner letters are given to its trainer beforehand: the same texts give the same file.
+//! The library's trainers walk hash maps whose order is another one in each process. So words are counted here, letters are
+//! given to the trainer beforehand and Unigram's words in order: the same texts give the same file.
 
 use std::collections::BTreeMap;
 
 use manabi_core::{Error, Result};
 use serde_json::{Value, json};
 use tokenizers::{
-    AddedToken, NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, Trainer,
+    AddedToken, NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer,
     models::{bpe::BPE, bpe::BpeTrainer, unigram::Unigram, unigram::UnigramTrainer},
     normalizers::BertNormalizer,
     pre_tokenizers::{bert::BertPreTokenizer, byte_level::ByteLevel, metaspace::Metaspace},
@@ -97,15 +97,10 @@ fn alphabet(counts: &BTreeMap<String, u64>) -> Vec<char> {
     letters
 }
 
-/// Hands `counts` to a trainer: words with a letter outside of `letters` are left out.
-fn feed<T: Trainer>(trainer: &mut T, counts: &BTreeMap<String, u64>, letters: &[char]) -> Result<()> {
-    let whole = |word: &str| word.chars().all(|c| letters.binary_search(&c).is_ok());
-    let words = counts.iter().filter(|(word, _)| whole(word));
-    for (word, count) in words {
-        let count = usize::try_from(*count).unwrap_or(usize::MAX);
-        trainer.feed(std::iter::once(word.as_str()), |w| Ok(vec![w.to_string(); count])).map_err(broken)?;
-    }
-    Ok(())
+/// The words that are made of `letters` alone.
+fn whole<'a>(counts: &'a BTreeMap<String, u64>, letters: &'a [char]) -> impl Iterator<Item = (&'a str, u64)> {
+    let known = |word: &str| word.chars().all(|c| letters.binary_search(&c).is_ok());
+    counts.iter().map(|(word, count)| (word.as_str(), *count)).filter(move |(word, _)| known(word))
 }
 
 fn added(tokens: impl IntoIterator<Item = String>) -> Vec<AddedToken> {
@@ -118,16 +113,16 @@ fn wordpiece(counts: &BTreeMap<String, u64>, size: usize, least: u64) -> Result<
     let inner: std::collections::BTreeSet<char> = counts.keys().flat_map(|word| word.chars().skip(1)).collect();
     let inner = inner.into_iter().filter(|c| letters.binary_search(c).is_ok()).map(|c| format!("##{c}"));
     let first = MARKS.iter().map(|m| (*m).to_string()).chain(letters.iter().map(char::to_string)).chain(inner);
-    let mut trainer = BpeTrainer::builder()
+    let trainer = BpeTrainer::builder()
         .show_progress(false)
         .vocab_size(size)
         .min_frequency(least)
         .continuing_subword_prefix("##".into())
         .special_tokens(added(first))
         .build();
-    feed(&mut trainer, counts, &letters)?;
     let mut model = BPE::default();
-    trainer.train(&mut model).map_err(broken)?;
+    let words = whole(counts, &letters).map(|(word, count)| (word.into(), count)).collect();
+    trainer.do_train(&words, &mut model).map_err(broken)?;
     let vocabulary: BTreeMap<String, u32> = model.get_vocab().into_iter().collect();
     Ok(json!({
         "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
@@ -139,15 +134,15 @@ fn bpe(counts: &BTreeMap<String, u64>, size: usize, least: u64) -> Result<Value>
     let bytes: std::collections::BTreeSet<char> = ByteLevel::alphabet().into_iter().collect();
     let letters: Vec<char> = bytes.iter().copied().collect();
     let first = MARKS.iter().map(|m| (*m).to_string()).chain(letters.iter().map(char::to_string));
-    let mut trainer = BpeTrainer::builder()
+    let trainer = BpeTrainer::builder()
         .show_progress(false)
         .vocab_size(size)
         .min_frequency(least)
         .special_tokens(added(first))
         .build();
-    feed(&mut trainer, counts, &letters)?;
     let mut model = BPE::default();
-    trainer.train(&mut model).map_err(broken)?;
+    let words = whole(counts, &letters).map(|(word, count)| (word.into(), count)).collect();
+    trainer.do_train(&words, &mut model).map_err(broken)?;
     let mut model = serde_json::to_value(&model).map_err(broken)?;
     // In the order of their names, as the file of a WordPiece has it.
     let vocabulary: BTreeMap<String, Value> = match model.get("vocab").and_then(Value::as_object) {
@@ -166,9 +161,10 @@ fn unigram(counts: &BTreeMap<String, u64>, size: usize) -> Result<Value> {
     trainer.vocab_size = u32::try_from(size.max(letters.len() + MARKS.len() + 1)).map_err(broken)?;
     trainer.special_tokens = added(MARKS.iter().map(|m| (*m).to_string()));
     trainer.unk_token = Some(MARKS[1].into());
-    feed(&mut trainer, counts, &letters)?;
     let mut model = Unigram::default();
-    trainer.train(&mut model).map_err(broken)?;
+    let count = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+    let words = whole(counts, &letters).map(|(word, n)| (word.to_string(), count(n))).collect();
+    trainer.do_train(words, &mut model).map_err(broken)?;
     let mut model = serde_json::to_value(&model).map_err(broken)?;
     let Some(pieces) = model.get_mut("vocab").and_then(Value::as_array_mut) else {
         return Err(broken("its model has no vocabulary"));
