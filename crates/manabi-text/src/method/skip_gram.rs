@@ -22,7 +22,11 @@ use manabi_core::{
     optim::OptimizerConfig,
     rng::{Key, Purpose, Rng},
 };
-use manabi_kernels::{index::embedding, linear::linear};
+use manabi_kernels::{
+    index::{embedding, gather_rows, pair_dots},
+    linear::linear,
+    loss::softplus_sum,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::batch::TextBatch;
@@ -158,11 +162,6 @@ impl SkipGram {
     }
 }
 
-/// `ln(1 + e^x)`.
-fn softplus(x: &Tensor) -> Result<Tensor> {
-    Ok((x.relu()? + (x.abs()?.neg()?.exp()? + 1.0)?.log()?)?)
-}
-
 impl Method<TextBatch> for SkipGram {
     fn name(&self) -> &'static str {
         "skip-gram"
@@ -181,17 +180,16 @@ impl Method<TextBatch> for SkipGram {
         if pairs.words.is_empty() {
             return Err(Error::data("no text of this batch has two words beside each other"));
         }
-        let id = |row: &u32| batch.ids[*row as usize];
         let count = pairs.words.len() as f64;
-        let words = embedding(packed.table(), &pairs.words.iter().map(id).collect::<Vec<_>>())?; // (P, D)
-        let around = embedding(&self.neighbours, &pairs.neighbours.iter().map(id).collect::<Vec<_>>())?;
-        let near = softplus(&(words * around)?.sum(1)?.neg()?)?.sum_all()?;
-        let centres: Vec<u32> = pairs.centres.keys().map(id).collect();
+        // Rows of the batch, not of pairs: a word has several neighbours. (ΣT, D)
+        let (words, around) = (embedding(packed.table(), &batch.ids)?, embedding(&self.neighbours, &batch.ids)?);
+        let products = pair_dots(&words, &around, &pairs.words, &pairs.neighbours)?; // (P)
+        let near = softplus_sum(&products.unsqueeze(0)?, &[1.0], true)?;
+        let centres: Vec<u32> = pairs.centres.keys().copied().collect();
         let weights: Vec<f32> = pairs.centres.values().copied().collect();
-        let weights = Tensor::from_vec(weights, (centres.len(), 1), &batch.device)?;
-        let centres = embedding(packed.table(), &centres)?; // (W, D)
+        let centres = gather_rows(&words, &centres)?; // (W, D)
         let random = embedding(&self.neighbours, &self.negatives(&mut rng))?; // (K, D)
-        let far = softplus(&linear(&centres, &random, None)?)?.broadcast_mul(&weights)?.sum_all()?;
+        let far = softplus_sum(&linear(&centres, &random, None)?, &weights, false)?;
         let far = far.affine(self.config.negatives / SHARED as f64, 0.0)?;
         let value = (near + far)?.affine(1.0 / count, 0.0)?;
         let features = encoder.features(batch, Mode::Train)?.detach();

