@@ -39,6 +39,7 @@ pub fn run(args: &Args) -> Result<()> {
     e2e.every_verb_takes_what_the_one_before_left()?;
     e2e.bad_input_ends_in_a_sentence()?;
     e2e.every_modality_does_every_verb()?;
+    e2e.static_embeddings_pay_on_news(&args.data)?;
     e2e.texts_start_from_a_public_encoder(&target, &args.data)?;
     for (archive, study) in REAL {
         let path = args.data.join(archive);
@@ -48,7 +49,7 @@ pub fn run(args: &Args) -> Result<()> {
             println!("skipped: {} is not here", path.display());
         }
     }
-    println!("{} passed, 0 failed", 6 + REAL.len());
+    println!("{} passed, 0 failed", 7 + REAL.len());
     Ok(())
 }
 

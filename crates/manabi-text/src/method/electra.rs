@@ -53,7 +53,8 @@ impl Config {
 
     /// Says what cannot work.
     pub fn validate(&self) -> Result<()> {
-        if !(self.ratio > 0.0 && self.ratio < 1.0 && self.weight > 0.0) || !self.generator.is_multiple_of(NARROWEST) {
+        let sound = self.ratio > 0.0 && self.ratio < 1.0 && self.weight > 0.0;
+        if !sound || !self.generator.is_multiple_of(NARROWEST) {
             return Err(Error::config(format!(
                 "ELECTRA needs a ratio between 0 and 1 ({}), a weight above 0 ({}) and a generator's width that is a \
                  multiple of {NARROWEST} ({})",

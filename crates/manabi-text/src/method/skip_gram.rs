@@ -55,7 +55,8 @@ impl Config {
     /// Says what cannot work.
     pub fn validate(&self) -> Result<()> {
         let Self { window, negatives, subsample } = *self;
-        if !(1..=64).contains(&window) || !(negatives > 0.0 && subsample >= 0.0) {
+        let sound = negatives > 0.0 && subsample >= 0.0;
+        if !sound || !(1..=64).contains(&window) {
             return Err(Error::config(format!(
                 "skip-gram needs a window of 1 to 64 ({window}), negatives above 0 ({negatives}) and a subsample of 0 or \
                  more ({subsample})"
@@ -76,7 +77,9 @@ pub fn entry() -> MethodEntry<TextBatch> {
         build: |context| Ok(Box::new(SkipGram::new(context)?)),
         defaults: |facts| {
             let optimizer = OptimizerConfig::Adamw { lr: 1e-2, beta1: 0.9, beta2: 0.98, eps: 1e-8, weight_decay: 0.0 };
-            TrainDefaults { optimizer, batch: 256.min(facts.samples), warmup: 0.02, clip: 0.0 }
+            // Some fifty steps an epoch, also of few texts: fewer steps leave the table where it began.
+            let batch = (facts.samples / 48).clamp(32, 256).min(facts.samples);
+            TrainDefaults { optimizer, batch, warmup: 0.02, clip: 0.0 }
         },
         settings: |facts| super::table(&Config::for_dataset(facts)),
     }
