@@ -17,12 +17,17 @@ fn main() -> ExitCode {
         .init();
     match manabi::run(&Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
+        // A closed pipe (`manabi … | head`) is the reader's wish, not a failure.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // A closed pipe (`manabi … | head`) is the reader's wish, not a failure.
             eprintln!("manabi: {}", sentence(&error));
             ExitCode::from(manabi::exit_code(&error))
         }
     }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|c| c.downcast_ref::<std::io::Error>()).any(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// The error and its causes, without those that it already names.
@@ -37,6 +42,13 @@ fn sentence(error: &anyhow::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reader_who_has_enough_is_no_failure() {
+        let pipe = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        assert!(is_closed_pipe(&anyhow::Error::from(pipe).context("predictions")));
+        assert!(!is_closed_pipe(&anyhow::anyhow!("line 3: broken")));
+    }
 
     #[test]
     fn a_cause_that_the_error_names_is_not_said_twice() {

@@ -1,6 +1,6 @@
 //! `manabi predict`: the classes of new samples, and the classifier's files.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, io::Write, path::Path};
 
 use anyhow::{Context, Result, bail};
 use candle_core::{Device, Tensor};
@@ -94,7 +94,8 @@ pub fn run<M: Modality>(args: &PredictArgs, _global: Global) -> Result<()> {
             write_atomic(out, &bytes)?;
             println!("{} predictions in {}", source.len(), out.display());
         }
-        None => print!("{}", String::from_utf8_lossy(&bytes)),
+        // Not by `print!`, which panics where the reader has enough (`manabi predict … | head`).
+        None => std::io::stdout().lock().write_all(&bytes)?,
     }
     for skipped in source.skipped() {
         eprintln!("skipped {}: {}", skipped.id, skipped.reason);
