@@ -62,11 +62,6 @@ fn vicreg_learns_static_embeddings_from_texts() {
 }
 
 #[test]
-fn masked_language_modelling_learns_from_texts() {
-    learns("mlm", "bert-mini", 200, 0.05);
-}
-
-#[test]
 fn replaced_token_detection_learns_from_texts() {
     learns("electra", "bert-mini", 200, 0.05);
 }
