@@ -191,7 +191,7 @@ mod tests {
             let tokenizer = trained(kind, 400);
             assert!(tokenizer.size() > 60, "{kind:?}: {}", tokenizer.size());
             let pieces = |text: &str| tokenizer.ids(text).unwrap().len();
-            assert!(pieces("the dog") <= 3, "{kind:?}");
+            assert!(pieces("the dog") <= 4, "{kind:?}");
             // Unigram has few pieces of so few words.
             let (known, other) = (pieces("unbelievable believers"), pieces("qzxv"));
             assert!(kind == Kind::Unigram || (known < 10 && other >= 3), "{kind:?}: {known}, {other}");
