@@ -81,6 +81,24 @@ impl E2e {
             "the public model is computed as published"
         );
         ensure!(rho("ssl").is_some_and(|rho| rho > 0.7), "ten steps do not spoil it");
+        // Embeddings are those of the weights after training, not of those that it began with.
+        fs::write(self.scratch.join("few.txt"), "a plane is taking off\na man plays the flute\nthe cat sleeps\n")?;
+        self.run(&[
+            "pretrain",
+            "stsbenchmark",
+            "--init-from",
+            &model,
+            "--set",
+            "train.steps=1",
+            "--out",
+            "begun",
+            "--quiet",
+        ])?;
+        let few = |run: &str, out: &str| -> Result<Vec<u8>> {
+            self.run(&["embed", "few.txt", "--modality", "text", "--run", run, "--out", out, "--quiet"])?;
+            Ok(fs::read(self.scratch.join(out))?)
+        };
+        ensure!(few("begun", "begun.npy")? != few("continued", "continued.npy")?, "embed uses the weights of the run");
         let card: Value = serde_json::from_slice(&fs::read(self.scratch.join("continued/encoder/config.json"))?)?;
         ensure!(card["model_type"] == "bert" && card["hidden_size"] == 384, "other libraries can load what is written");
         Ok(())

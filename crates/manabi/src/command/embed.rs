@@ -1,7 +1,8 @@
 //! `manabi embed`: vectors for search, clustering or another program.
 
 use anyhow::{Context, Result, bail};
-use manabi_core::{eval, modality::Modality, train::write_atomic};
+use candle_core::Device;
+use manabi_core::{eval, modality::Modality, nn::Params, train::write_atomic};
 use manabi_pilot::study::Parts;
 
 use super::{Global, resolve, trained::Trained};
@@ -22,13 +23,10 @@ pub fn run<M: Modality>(args: &EmbedArgs, global: Global) -> Result<()> {
     }
     let trained = Trained::<M>::read(&args.run)?;
     let (source, modality) = trained.open(&resolve::spec(&args.data)?)?;
-    let encoder = modality.encoder(&{
-        let params = manabi_core::nn::Params::new(0, &candle_core::Device::Cpu);
-        // The parameters must exist before they can be overwritten.
-        modality.encoder(&params)?;
-        params.load(&trained.weights)?;
-        params
-    })?;
+    let params = Params::new(0, &Device::Cpu);
+    // The parameters must exist before they can be overwritten, and nothing may build the encoder anew after that.
+    let encoder = modality.encoder(&params)?;
+    params.load(&trained.weights)?;
     let rows: Vec<usize> = (0..source.len()).collect();
     let bar =
         if global.quiet { indicatif::ProgressBar::hidden() } else { indicatif::ProgressBar::new(rows.len() as u64) };
