@@ -48,9 +48,9 @@ impl E2e {
             return Ok(());
         }
         let Some(model) = minilm::folder(target) else { return Ok(()) };
-        // The same folder for the test of single embeddings, which is built already.
+        // The same folder for the test of single embeddings; of the whole workspace, as it has been built already.
         let mut test = Command::new("cargo");
-        test.args(["test", "--quiet", "--package", "manabi-text", "--test", "minilm"]).env("MANABI_MINILM", &model);
+        test.args(["test", "--quiet", "--workspace", "--test", "minilm"]).env("MANABI_MINILM", &model);
         ensure!(test.status()?.success(), "embeddings of the public model differ from sentence-transformers'");
         let model = model.to_string_lossy().into_owned();
         let set = ["--set", "train.steps=10", "--out", "continued", "--quiet"];
