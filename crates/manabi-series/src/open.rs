@@ -4,7 +4,9 @@ use std::{collections::BTreeSet, path::Path};
 
 use manabi_core::{
     Error, Result,
-    data::{DataSpec, Entry, Listing, Skipped, Source, apply_labels, first_few, folder, manifest, parse_labels},
+    data::{
+        DataSpec, Entry, Listing, Skipped, Source, apply_labels, first_few, folder, manifest, parse_labels, tolerate,
+    },
 };
 
 use crate::{
@@ -127,32 +129,14 @@ fn read_all(listing: Listing, spec: &DataSpec, config: &SeriesConfig) -> Result<
                 other => return Err(other),
             };
             catalogue.skipped.push(Skipped { id: entry.id.clone(), reason });
-            too_many(&catalogue.skipped, total, spec)?;
+            tolerate(&catalogue.skipped, total, spec)?;
         }
     }
-    too_many(&catalogue.skipped, total, spec)?;
+    tolerate(&catalogue.skipped, total, spec)?;
     if catalogue.recordings.is_empty() {
         return Err(Error::data(format!("{}: there is no recording", spec.path.display())));
     }
     Ok(catalogue)
-}
-
-fn too_many(skipped: &[Skipped], total: usize, spec: &DataSpec) -> Result<()> {
-    if skipped.len() as f64 <= spec.max_bad * total as f64 {
-        return Ok(());
-    }
-    if let ([only], 1) = (skipped, total) {
-        return Err(Error::file(&spec.path, only.reason.clone()));
-    }
-    let named: Vec<String> = skipped.iter().map(|s| format!("{} ({})", s.id, s.reason)).collect();
-    Err(Error::data(format!(
-        "{}: at least {} of {total} files cannot be read, more than max_bad = {} % allows; mend or remove them, or \
-         allow more with --max-bad: {}",
-        spec.path.display(),
-        skipped.len(),
-        spec.max_bad * 100.0,
-        first_few(&named)
-    )))
 }
 
 /// Applies a labels file whose ids are those of recordings; false if it names windows (`file#start`).

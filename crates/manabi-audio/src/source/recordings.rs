@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use manabi_core::{
     Error, Result,
-    data::{ALIKE, DataSpec, Entry, FileSource, Listing, Record, Skipped, Source, Split, first_few},
+    data::{ALIKE, DataSpec, Entry, FileSource, Listing, Record, Skipped, Source, Split, tolerate},
 };
 use rayon::prelude::*;
 
@@ -108,18 +108,7 @@ impl Recordings {
 fn check_bad(skipped: &[Skipped], parts: &[Entry], spec: &DataSpec) -> Result<()> {
     let files: std::collections::HashSet<&Path> = parts.iter().map(|e| e.path.as_path()).collect();
     let total = files.len() + skipped.len();
-    if skipped.len() as f64 <= spec.max_bad * total as f64 {
-        return Ok(());
-    }
-    let named: Vec<String> = skipped.iter().map(|s| format!("{} ({})", s.id, s.reason)).collect();
-    Err(Error::data(format!(
-        "{}: {} of {total} files cannot be read, more than max_bad = {} % allows; mend or remove them, or allow more \
-         with --max-bad: {}",
-        spec.path.display(),
-        skipped.len(),
-        spec.max_bad * 100.0,
-        first_few(&named)
-    )))
+    tolerate(skipped, total, spec)
 }
 
 /// The clip of `entry`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{DataSpec, Entry, Listing, Record, Skipped, Source, listing::first_few};
+use super::{DataSpec, Entry, Listing, Record, Skipped, Source, tolerate};
 use crate::{Error, Result};
 
 /// Files decoded at once before the budget is looked at again: bounds what is held beyond it.
@@ -63,9 +63,9 @@ impl<S: Send + Sync> FileSource<S> {
                 }
             }
             // No need to read ten thousand broken files to know that there are too many.
-            too_many(&skipped, total, spec)?;
+            tolerate(&skipped, total, spec)?;
         }
-        too_many(&skipped, total, spec)?;
+        tolerate(&skipped, total, spec)?;
         if kept.is_empty() {
             return Err(Error::data(format!("{}: no file could be read", spec.path.display())));
         }
@@ -111,20 +111,6 @@ fn reason(error: Error) -> String {
         Error::Io { source, .. } => source.to_string(),
         other => other.to_string(),
     }
-}
-
-fn too_many(skipped: &[Skipped], total: usize, spec: &DataSpec) -> Result<()> {
-    if skipped.len() as f64 <= spec.max_bad * total as f64 {
-        return Ok(());
-    }
-    let named: Vec<String> = skipped.iter().map(|s| format!("{} ({})", s.id, s.reason)).collect();
-    Err(Error::data(format!(
-        "{}: at least {} of {total} files cannot be read, more than max_bad = {} % allows; mend or remove them, or allow more with --max-bad: {}",
-        spec.path.display(),
-        skipped.len(),
-        spec.max_bad * 100.0,
-        first_few(&named)
-    )))
 }
 
 impl<S: Send + Sync> Source<S> for FileSource<S> {

@@ -10,6 +10,7 @@ mod labels;
 mod listing;
 mod memory;
 mod source;
+mod tolerance;
 
 pub mod folder;
 pub mod manifest;
@@ -20,3 +21,4 @@ pub use labels::{LabelRow, apply_labels, check_classes, parse_labels};
 pub use listing::{Entry, Listing, first_few};
 pub use memory::MemorySource;
 pub use source::{ALIKE, DataSpec, Record, Skipped, Source, Split};
+pub use tolerance::tolerate;

@@ -8,7 +8,7 @@ use std::{
 
 use manabi_core::{
     Error, Result,
-    data::{DataSpec, Skipped, first_few},
+    data::{DataSpec, first_few, tolerate},
 };
 
 use super::{
@@ -55,7 +55,7 @@ pub(super) fn read_files(
         corpus.note(format!("more than {MOST_LINES} lines: unlabelled ones are read as passages of several lines"));
     }
     let total = files.len() + corpus.listing.skipped.len();
-    too_many(&corpus.listing.skipped, total, spec)?;
+    tolerate(&corpus.listing.skipped, total, spec)?;
     let mut ranges: BTreeMap<PathBuf, Vec<Range<usize>>> = BTreeMap::new();
     for file in &files {
         let (mark, first) = (corpus.mark(), corpus.len());
@@ -68,7 +68,7 @@ pub(super) fn read_files(
             };
             corpus.back_to(mark);
             corpus.skip(&file.id, reason);
-            too_many(&corpus.listing.skipped, total, spec)?;
+            tolerate(&corpus.listing.skipped, total, spec)?;
         }
         let folder = file.path.parent().map(Path::to_path_buf).unwrap_or_default();
         ranges.entry(folder).or_default().push(first..corpus.len());
@@ -168,23 +168,4 @@ fn walk(root: &Path, corpus: &mut Corpus) -> Result<Vec<Found>> {
         }
     }
     Ok(found)
-}
-
-fn too_many(skipped: &[Skipped], total: usize, spec: &DataSpec) -> Result<()> {
-    if skipped.len() as f64 <= spec.max_bad * total as f64 {
-        return Ok(());
-    }
-    if let ([only], 1) = (skipped, total) {
-        let path = if spec.path.is_dir() { spec.path.join(&only.id) } else { spec.path.clone() };
-        return Err(Error::file(path, only.reason.clone()));
-    }
-    let named: Vec<String> = skipped.iter().map(|s| format!("{} ({})", s.id, s.reason)).collect();
-    Err(Error::data(format!(
-        "{}: at least {} of {total} files cannot be read, more than max_bad = {} % allows; mend or remove them, or \
-         allow more with --max-bad: {}",
-        spec.path.display(),
-        skipped.len(),
-        spec.max_bad * 100.0,
-        first_few(&named)
-    )))
 }
