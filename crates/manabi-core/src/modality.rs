@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 
 use crate::{
     Result,
@@ -130,7 +130,7 @@ pub trait Modality: Clone + Send + Sync + 'static {
     }
 
     /// The other sample of a pair that is scored together.
-    fn partner(&self, _sample: &Self::Sample) -> Option<Self::Sample> {
+    fn partner(_sample: &Self::Sample) -> Option<Self::Sample> {
         None
     }
 
@@ -164,6 +164,17 @@ pub trait Modality: Clone + Send + Sync + 'static {
 
     /// The encoder named in the settings, with its parameters under `params`.
     fn encoder(&self, params: &Params) -> Result<Box<dyn Encoder<Self::Batch>>>;
+
+    /// The encoder whose parameters are `weights`; none is drawn.
+    ///
+    /// # Errors
+    /// If some are missing, unknown or of another shape; the message lists them.
+    fn restore(&self, weights: &BTreeMap<String, Tensor>) -> Result<Box<dyn Encoder<Self::Batch>>> {
+        let params = Params::new(0, &Device::Cpu).starting_from(weights);
+        let encoder = self.encoder(&params)?;
+        params.fits(weights)?;
+        Ok(encoder)
+    }
 
     /// Names of the encoders that can be asked for.
     fn encoders() -> &'static [&'static str];

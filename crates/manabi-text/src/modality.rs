@@ -197,11 +197,10 @@ impl Modality for TextModality {
     }
 
     fn encoder(&self, params: &Params) -> Result<Box<dyn Encoder<TextBatch>>> {
-        let encoder = self.fitted.shape.build(params, &self.fitted.weights)?;
-        if let Some(start) = self.fitted.start.as_ref().filter(|_| !self.blank) {
-            params.load(start)?;
+        match self.fitted.start.as_ref().filter(|_| !self.blank) {
+            Some(start) => self.fitted.shape.build(&params.starting_from(start), &self.fitted.weights),
+            None => self.fitted.shape.build(params, &self.fitted.weights),
         }
-        Ok(encoder)
     }
 
     fn encoders() -> &'static [&'static str] {
@@ -216,7 +215,7 @@ impl Modality for TextModality {
         self.fitted.tfidf.row(&sample.text()?.text)
     }
 
-    fn partner(&self, sample: &Sample) -> Option<Sample> {
+    fn partner(sample: &Sample) -> Option<Sample> {
         let second = sample.text().ok()?.second.clone()?;
         Some(Sample::Text(crate::sample::Text { text: second, second: None }))
     }

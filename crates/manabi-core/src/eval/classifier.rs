@@ -175,10 +175,8 @@ fn labels_of<S>(source: &dyn Source<S>, rows: &[usize]) -> Result<Vec<u32>> {
 impl<M: Modality> Classifier<M> {
     /// The classifier whose weights are `tensors` (`encoder.…`, `head.classifier.…`).
     pub fn from_tensors(modality: &M, tensors: &BTreeMap<String, Tensor>) -> Result<Self> {
-        let params = crate::nn::Params::new(0, &Device::Cpu);
-        let encoder = modality.encoder(&params)?;
         let own = tensors.iter().filter_map(|(name, t)| Some((name.strip_prefix("encoder.")?.to_string(), t.clone())));
-        params.load(&own.collect())?;
+        let encoder = modality.restore(&own.collect())?;
         let part = |name: &str| {
             let full = format!("head.classifier.{name}");
             tensors

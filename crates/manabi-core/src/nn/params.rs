@@ -62,6 +62,14 @@ pub struct Params {
     seed: u64,
     device: Device,
     compute: Compute,
+    starts: Vec<Start>,
+}
+
+/// Values that parameters below a prefix start from, by name without the prefix.
+#[derive(Clone)]
+struct Start {
+    prefix: String,
+    tensors: Arc<BTreeMap<String, Tensor>>,
 }
 
 impl std::fmt::Debug for Params {
@@ -79,7 +87,16 @@ impl Params {
             seed,
             device: device.clone(),
             compute: Compute::default(),
+            starts: Vec::new(),
         }
+    }
+
+    /// This store, for layers whose parameters start from `tensors` (names without the prefix) instead of being drawn.
+    /// What is made already stays as it is, and so does what a caller before named to start from.
+    pub fn starting_from(&self, tensors: &BTreeMap<String, Tensor>) -> Self {
+        let mut all = self.clone();
+        all.starts.push(Start { prefix: self.prefix.clone(), tensors: Arc::new(tensors.clone()) });
+        all
     }
 
     /// This store, for layers that compute so; what was built before keeps its way.
@@ -127,7 +144,18 @@ impl Params {
             }
             return Ok(entry.var.clone());
         }
-        let var = Var::from_tensor(&initial(&path, &shape, init, self.seed, &self.device)?)?;
+        let var = match self.start(&path) {
+            Some(start) if start.shape() == &shape => {
+                Var::from_tensor(&start.to_dtype(DType::F32)?.to_device(&self.device)?.contiguous()?)?
+            }
+            Some(start) => {
+                return Err(Error::config(format!(
+                    "parameter {path} starts from shape {:?}, but shape {shape:?} is asked for",
+                    start.shape()
+                )));
+            }
+            None => Var::from_tensor(&initial(&path, &shape, init, self.seed, &self.device)?)?,
+        };
         entries.insert(path, Entry { var: var.clone(), role });
         Ok(var)
     }
@@ -172,6 +200,7 @@ impl Params {
             seed: self.seed,
             device: self.device.clone(),
             compute: self.compute,
+            starts: Vec::new(),
         })
     }
 
@@ -180,6 +209,17 @@ impl Params {
     /// All or nothing: missing, unknown or mis-shaped names are listed in the error and
     /// nothing is changed.
     pub fn load(&self, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
+        self.fits(tensors)?;
+        for (name, var, _) in self.named() {
+            if let Some(tensor) = tensors.get(&self.strip(&name)) {
+                var.set(&tensor.to_dtype(DType::F32)?.to_device(&self.device)?.contiguous()?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An error that lists what [`Params::load`] would find missing, unknown or mis-shaped.
+    pub fn fits(&self, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
         let named = self.named();
         let mut wrong = Vec::new();
         for (name, var, _) in &named {
@@ -200,12 +240,18 @@ impl Params {
         if !wrong.is_empty() {
             return Err(Error::config(format!("these weights do not fit this model: {}", wrong.join(", "))));
         }
-        for (name, var, _) in &named {
-            if let Some(tensor) = tensors.get(&self.strip(name)) {
-                var.set(&tensor.to_dtype(DType::F32)?.to_device(&self.device)?.contiguous()?)?;
-            }
-        }
         Ok(())
+    }
+
+    /// What the parameter `path` starts from, if it is not drawn.
+    fn start(&self, path: &str) -> Option<&Tensor> {
+        self.starts.iter().find_map(|start| {
+            let below = match start.prefix.as_str() {
+                "" => path,
+                prefix => path.strip_prefix(prefix)?.strip_prefix('.')?,
+            };
+            start.tensors.get(below)
+        })
     }
 
     fn path(&self, name: &str) -> String {
@@ -272,6 +318,23 @@ mod tests {
         let names: Vec<_> = store().named().into_iter().map(|(n, ..)| n).collect();
         assert_eq!(names, ["a.bias", "a.running_mean", "b.weight"]);
         assert_eq!(store().count(), 10);
+    }
+
+    #[test]
+    fn given_values_are_started_from_the_first_ones_named_count_and_nothing_that_is_made_changes() {
+        let (params, values) = (Params::new(3, &Device::Cpu), |v: f32| Tensor::full(v, 4, &Device::Cpu).unwrap());
+        let given = |v: f32| [("bias".to_string(), values(v))].into();
+        let inner =
+            params.starting_from(&[("a.bias".to_string(), values(1.0))].into()).pp("a").starting_from(&given(2.0));
+        let first =
+            |p: &Params| p.get("bias", 4, Init::Constant(9.0), Role::NoDecay).unwrap().to_vec1::<f32>().unwrap()[0];
+        assert_eq!(first(&inner), 1.0);
+        assert_eq!(
+            (first(&params.pp("a").starting_from(&given(3.0))), first(&params.pp("b").starting_from(&given(3.0)))),
+            (1.0, 3.0)
+        );
+        let message = params.pp("c").starting_from(&given(2.0)).get("bias", 5, Init::Constant(0.0), Role::NoDecay);
+        assert!(message.unwrap_err().to_string().contains("starts from shape [4]"));
     }
 
     #[test]

@@ -20,12 +20,10 @@ pub fn build<M: Modality>(
     weights: Option<&BTreeMap<String, Tensor>>,
     seed: u64,
 ) -> Result<Box<dyn Encoder<M::Batch>>> {
-    let params = Params::new(seed, &Device::Cpu);
-    let encoder = modality.encoder(&params)?;
-    if let Some(weights) = weights {
-        params.load(weights)?;
+    match weights {
+        Some(weights) => modality.restore(weights),
+        None => modality.encoder(&Params::new(seed, &Device::Cpu)),
     }
-    Ok(encoder)
 }
 
 /// Embeddings of the labelled and the test rows.

@@ -137,7 +137,7 @@ impl Modality for Toy {
         Ok(sample.clone())
     }
     /// The first half is the sample's, the closer the more [`alike`] both are; the second is another.
-    fn partner(&self, sample: &Vec<f32>) -> Option<Vec<f32>> {
+    fn partner(sample: &Vec<f32>) -> Option<Vec<f32>> {
         let noise = |i: usize| (sample[i] * 91.7 + i as f32).sin();
         let off = 0.3 * (5.0 - alike(sample)) as f32;
         Some((0..WIDTH).map(|i| if i < WIDTH / 2 { sample[i] + off * noise(i) } else { noise(i) }).collect())

@@ -67,11 +67,9 @@ impl StaticEmbedding {
         // word2vec's start, ± 1 / 2D.
         let init = Init::Uniform(0.5 / config.dim as f32);
         let table = params.get("embeddings.weight", (config.tokens, config.dim), init, Role::NoDecay)?;
-        let known = params.named().iter().any(|(name, ..)| name.ends_with(WEIGHTS));
+        let start = Tensor::from_slice(start, config.tokens, params.device())?;
+        let params = params.starting_from(&[(WEIGHTS.to_string(), start)].into());
         let weights = params.var(WEIGHTS, config.tokens, Init::Constant(1.0), Role::Buffer)?;
-        if !known {
-            weights.set(&Tensor::from_slice(start, config.tokens, params.device())?)?;
-        }
         Ok(Self { table, weights, config })
     }
 }

@@ -1,8 +1,7 @@
 //! `manabi embed`: vectors for search, clustering or another program.
 
 use anyhow::{Context, Result, bail};
-use candle_core::Device;
-use manabi_core::{eval, modality::Modality, nn::Params, train::write_atomic};
+use manabi_core::{eval, modality::Modality, train::write_atomic};
 use manabi_pilot::study::Parts;
 
 use super::{Global, resolve, trained::Trained};
@@ -23,10 +22,7 @@ pub fn run<M: Modality>(args: &EmbedArgs, global: Global) -> Result<()> {
     }
     let trained = Trained::<M>::read(&args.run)?;
     let (source, modality) = trained.open(&resolve::spec(&args.data)?)?;
-    let params = Params::new(0, &Device::Cpu);
-    // The parameters must exist before they can be overwritten, and nothing may build the encoder anew after that.
-    let encoder = modality.encoder(&params)?;
-    params.load(&trained.weights)?;
+    let encoder = modality.restore(&trained.weights)?;
     let rows: Vec<usize> = (0..source.len()).collect();
     let bar =
         if global.quiet { indicatif::ProgressBar::hidden() } else { indicatif::ProgressBar::new(rows.len() as u64) };

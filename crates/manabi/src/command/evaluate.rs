@@ -37,7 +37,7 @@ pub fn run<M: Modality>(args: &EvaluateArgs, global: Global) -> Result<()> {
     let start =
         Start::<M> { settings: trained.settings.clone(), source: source.as_ref(), config, signals: None, encoder };
     if !labelled {
-        return if paired::<M>(&trained.settings, source.as_ref()) {
+        return if paired::<M>(source.as_ref()) {
             pairs::run(&start, &trained.weights, args, global)
         } else {
             regression::run(&start, &trained.weights, args, global)
@@ -60,10 +60,9 @@ fn numbers<S>(source: &dyn Source<S>) -> bool {
 }
 
 /// True if a number says how much two samples of a row are alike.
-fn paired<M: Modality>(settings: &M::Config, source: &dyn Source<M::Sample>) -> bool {
-    let Some(row) = source.records().iter().position(|r| r.target.is_some()) else { return false };
-    let modality = M::fit(settings, source, &[row]);
-    modality.is_ok_and(|m| source.load(row).is_ok_and(|sample| m.partner(&sample).is_some()))
+fn paired<M: Modality>(source: &dyn Source<M::Sample>) -> bool {
+    let row = source.records().iter().position(|r| r.target.is_some());
+    row.is_some_and(|row| source.load(row).is_ok_and(|sample| M::partner(&sample).is_some()))
 }
 
 /// The rows as a table.

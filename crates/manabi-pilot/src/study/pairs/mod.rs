@@ -93,7 +93,7 @@ pub fn pairs<M: Modality>(
     let (source, config) = (start.source, &start.config);
     let parts = Parts::of(source.records(), config.seed)?;
     let modality = M::fit(&start.settings, source, &parts.train)?;
-    let partners = Partners { modality: &modality, source };
+    let partners = Partners::<M>(source);
     let tested = tested(start, &parts, &partners)?;
     let mut rows = Vec::new();
     let mut compare = |representation: &str, method: &str, first: Features, second: Features| {
