@@ -1,4 +1,5 @@
-//! Rows by number: out of a matrix ([`gather_rows`], [`embedding`], [`TableRows`]), into one ([`scatter_add_rows`]), multiplied in chosen pairs ([`pair_dots`]), and
+//! Rows by number: out of a matrix ([`gather_rows`], [`embedding`], [`TableRows`]), into one ([`scatter_add_rows`]), multiplied in chosen
+//! pairs ([`pair_dots`]), summed by bag ([`embedding_bag`]), and
 //! reduced by the segment that each belongs to ([`segment_sum`], [`segment_mean`], [`segment_max`], [`segment_softmax`]),
 //! as the messages of a graph by the node they go to.
 //!
@@ -6,6 +7,7 @@
 //! belongs to one task and runs in the order of the positions, whatever the number of threads. Numbers need no order of
 //! their own.
 
+mod bag;
 mod dots;
 mod embedding;
 mod order;
@@ -13,6 +15,7 @@ mod rows;
 mod scatter;
 mod segment;
 
+pub use bag::embedding_bag;
 pub use dots::pair_dots;
 pub use embedding::{RowGradient, TableRows, embedding};
 pub use rows::gather_rows;

@@ -32,6 +32,8 @@ pub fn embed<M: Modality>(
         let batch = eval_batch(modality, source, chunk)?;
         let embedding = Features::from_tensor(&encoder.readout(&batch, Mode::Eval)?.detach())?;
         dim = embedding.dim();
+        // All at once, so that nothing is copied to grow.
+        data.reserve_exact(if data.is_empty() { rows.len() * dim } else { 0 });
         data.extend_from_slice(embedding.data());
         tick(data.len() / dim.max(1));
     }

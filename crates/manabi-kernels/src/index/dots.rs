@@ -11,7 +11,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use super::check_ids;
-use super::order::{AT_ONCE, Groups};
+use super::order::{AT_ONCE, Groups, weighted_sum};
 use super::rows::gather_rows;
 use crate::memory::built;
 use crate::storage::{Forward, fast, slice, tensor_like, with};
@@ -46,17 +46,6 @@ wide! {
             *out = sum_over([a, b], |[a, b]| a * b);
         }
     }
-
-    /// `out` = Σ g[p] x[ids[p]] over the pairs at `positions`.
-    fn combine(x: &[f32], d: usize, g: &[f32], ids: &[u32], positions: &[u32], out: &mut [f32]) {
-        out.fill(0.0);
-        for p in positions {
-            let (g, row) = (g[*p as usize], &x[ids[*p as usize] as usize * d..][..d]);
-            for (sum, v) in out.iter_mut().zip(row) {
-                *sum += g * v;
-            }
-        }
-    }
 }
 
 impl PairDots {
@@ -68,7 +57,8 @@ impl PairDots {
             let fill = |out: &mut [f32]| {
                 out.par_chunks_mut(d * AT_ONCE).enumerate().for_each(|(piece, out)| {
                     for (i, out) in out.chunks_exact_mut(d).enumerate() {
-                        combine(x, d, g, other, groups.of(piece * AT_ONCE + i), out);
+                        let positions = groups.of(piece * AT_ONCE + i).iter();
+                        weighted_sum(x, d, positions.map(|p| (other[*p as usize], g[*p as usize])), out);
                     }
                 });
             };

@@ -67,6 +67,16 @@ impl Groups {
 }
 
 wide! {
+    /// `out` = Σ weight · x[row] over the terms `(row, weight)`, in their order.
+    pub(super) fn weighted_sum(x: &[f32], d: usize, terms: impl Iterator<Item = (u32, f32)>, out: &mut [f32]) {
+        out.fill(0.0);
+        for (row, weight) in terms {
+            for (sum, v) in out.iter_mut().zip(&x[row as usize * d..][..d]) {
+                *sum += weight * v;
+            }
+        }
+    }
+
     /// Adds the rows of `x` at `positions` to `out`.
     fn add(x: &[f32], d: usize, positions: &[u32], out: &mut [f32]) {
         for position in positions {

@@ -7,8 +7,8 @@ use manabi_kernels::{
     attention::{attention, attention_packed},
     covariance::column_covariances,
     index::{
-        TableRows, embedding, gather_rows, pair_dots, scatter_add_rows, segment_max, segment_mean, segment_softmax,
-        segment_sum,
+        TableRows, embedding, embedding_bag, gather_rows, pair_dots, scatter_add_rows, segment_max, segment_mean,
+        segment_softmax, segment_sum,
     },
     linear::{Activation, linear, linear_active},
     logsumexp::{log_sum_exp_gram, log_sum_exp_products},
@@ -202,6 +202,11 @@ pub const FUNCTIONS: &[Function] = &[
         name: "softplus_sum",
         shapes: |s| vec![vec![s.n, s.d]],
         call: |s, x| softplus_sum(&x[0], &vec![0.5; s.n], true)?.reshape(1),
+    },
+    Function {
+        name: "embedding_bag",
+        shapes: |s| vec![vec![s.n, s.d]],
+        call: |s, x| embedding_bag(&x[0], &ids(6, s.n), &[0.5, 1.0, 2.0, 0.25, 1.5, 3.0], &[2, 0, 4]),
     },
     Function { name: "gather_rows", shapes: |s| vec![vec![s.n, s.d]], call: |s, x| gather_rows(&x[0], &ids(s.t, s.n)) },
     Function { name: "embedding", shapes: |s| vec![vec![s.n, s.d]], call: |s, x| embedding(&x[0], &ids(s.t, s.n)) },

@@ -13,7 +13,7 @@ use manabi_core::{
     encoder::{Encoder, Mode, PackedEncoder, Sees},
     nn::{Init, Params, Role},
 };
-use manabi_kernels::index::{embedding, segment_sum};
+use manabi_kernels::index::{embedding, embedding_bag};
 
 use crate::batch::TextBatch;
 
@@ -86,9 +86,7 @@ impl Encoder<TextBatch> for StaticEmbedding {
             let total: f32 = of.iter().map(weight).sum();
             shares.extend(of.iter().map(|id| if total > 0.0 { weight(id) / total } else { 0.0 }));
         }
-        let shares = Tensor::from_vec(shares, (batch.ids.len(), 1), &batch.device)?;
-        let vectors = embedding(&self.table, &batch.ids)?.broadcast_mul(&shares)?;
-        Ok(segment_sum(&vectors, &batch.owners(), batch.len())?)
+        Ok(embedding_bag(&self.table, &batch.ids, &shares, &batch.lengths)?)
     }
 
     fn dim(&self) -> usize {
